@@ -1,0 +1,40 @@
+"""mfdvep: variant effects on regulatory experiments, split into biology and technique.
+
+The names below are loaded when they are first used, so that `import mfdvep` is quick.
+
+>>> from mfdvep import Genome, Scorer, load_model, score_vcf   # doctest: +SKIP
+>>> scorer = Scorer(load_model(), Genome("genome.fa"))         # doctest: +SKIP
+>>> score_vcf("in.vcf.gz", scorer, "out.vcf.gz")               # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "EffectBatch": "mfdvep.scoring.effects",
+    "Features": "mfdvep.model.mfd",
+    "Genome": "mfdvep.genomics.genome",
+    "MFDModel": "mfdvep.model.mfd",
+    "MfdvepError": "mfdvep.errors",
+    "RunSummary": "mfdvep.scoring.pipeline",
+    "Scorer": "mfdvep.scoring.scorer",
+    "TrackTable": "mfdvep.model.tracks",
+    "Variant": "mfdvep.genomics.variants",
+    "VariantStatus": "mfdvep.genomics.variants",
+    "load_model": "mfdvep.model.checkpoint",
+    "read_effects": "mfdvep.scoring.effects",
+    "score_vcf": "mfdvep.scoring.pipeline",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'mfdvep' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

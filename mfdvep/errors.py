@@ -1,0 +1,21 @@
+"""The errors that mfdvep raises on purpose; the command line shows each as one line."""
+
+
+class MfdvepError(Exception):
+    """A problem with the run, in one line: what, where, found, expected, what to do next."""
+
+
+class InputError(MfdvepError):
+    """A file or value from the user is missing, damaged, of another format, or inconsistent."""
+
+
+class OutputError(MfdvepError):
+    """An output exists already, or cannot be written whole."""
+
+
+class ModelError(MfdvepError):
+    """Weights or their configuration are damaged, of another version, or do not fit."""
+
+
+class TrainingError(MfdvepError):
+    """A training run cannot go on (loss not finite, no labelled bins, another run's checkpoint)."""

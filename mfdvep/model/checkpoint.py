@@ -1,0 +1,149 @@
+"""A model as a folder: model.safetensors, config.json, tracks.tsv, checked by sha256.
+
+Beside them a bundled model has metrics.json and MODEL_CARD.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+
+from mfdvep import __version__
+from mfdvep.errors import ModelError, OutputError
+from mfdvep.model.config import ModelConfig
+from mfdvep.model.metadata import MetadataSchema
+from mfdvep.model.mfd import MFDModel
+from mfdvep.model.tracks import TrackTable
+
+FORMAT = 1
+DEFAULT_MODEL = "regulome45"
+_WEIGHTS, _CONFIG, _TRACKS = "model.safetensors", "config.json", "tracks.tsv"
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def weights_folder() -> Path:
+    """Return the folder of bundled models: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent / "weights"
+
+
+def bundled_models() -> list[str]:
+    """Return the names of the bundled models."""
+    return sorted(p.parent.name for p in weights_folder().glob(f"*/{_CONFIG}"))
+
+
+def model_folder(name_or_folder: str | Path) -> Path:
+    """Return the folder of a model given by bundled name or by path.
+
+    Raises
+    ------
+    ModelError
+        Neither a bundled model nor a folder with a config.json.
+    """
+    for folder in (Path(name_or_folder), weights_folder() / str(name_or_folder)):
+        if (folder / _CONFIG).is_file():
+            return folder
+    raise ModelError(
+        f"no model {str(name_or_folder)!r}: not a folder with a {_CONFIG}; "
+        f"bundled models: {', '.join(bundled_models()) or 'none'}"
+    )
+
+
+def save_model(model: MFDModel, folder: str | Path, *, about: dict[str, Any]) -> None:
+    """Write a model to a new folder; it appears whole or not at all.
+
+    Parameters
+    ----------
+    about
+        Kept in config.json under "about": name, training data, recipe, licence.
+
+    Raises
+    ------
+    OutputError
+        The folder exists.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise OutputError(f"{folder} exists; choose another output or remove it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        part = Path(temporary) / "model"
+        part.mkdir()
+        state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+        safetensors.torch.save_file(state, part / _WEIGHTS)
+        model.tracks.write(part / _TRACKS)
+        config = {
+            "format": FORMAT,
+            "mfdvep_version": __version__,
+            "model": model.config.to_dict(),
+            "metadata": model.schema.to_list(),
+            "sha256": {name: sha256(part / name) for name in (_WEIGHTS, _TRACKS)},
+            "about": about,
+        }
+        (part / _CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        os.replace(part, folder)
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """Return the parsed config.json of a model folder.
+
+    Raises
+    ------
+    ModelError
+        Not JSON, or of a format that this version does not read.
+    """
+    path = Path(folder) / _CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        found = config["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: not a model configuration ({error})") from error
+    if found != FORMAT:
+        raise ModelError(
+            f"{path}: model format {found}, written by mfdvep {config.get('mfdvep_version')}; "
+            f"mfdvep {__version__} reads format {FORMAT}: use a model or a version that fits"
+        )
+    return config
+
+
+def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
+    """Return a model in evaluation mode, on the CPU, its files checked against their SHA-256.
+
+    Raises
+    ------
+    ModelError
+        No such model; a file missing or damaged; another format; weights that do not fit.
+    """
+    folder = model_folder(name_or_folder)
+    config = read_config(folder)
+    for name, expected in config["sha256"].items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"{path}: missing; fetch the model again")
+        if (found := sha256(path)) != expected:
+            raise ModelError(
+                f"{path}: damaged: sha256 {found[:12]}..., expected {expected[:12]}...; "
+                "fetch the model again"
+            )
+    model_config = ModelConfig.from_dict(config["model"], where=str(folder / _CONFIG))
+    schema = MetadataSchema.from_list(model_config, config["metadata"])
+    model = MFDModel(model_config, schema, TrackTable.read(folder / _TRACKS))
+    try:
+        model.load_state_dict(safetensors.torch.load_file(folder / _WEIGHTS))
+    except (SafetensorError, RuntimeError) as error:
+        raise ModelError(f"{folder / _WEIGHTS}: does not fit {_CONFIG}: {error}") from error
+    model.provenance = {"name": folder.resolve().name, "sha256": config["sha256"][_WEIGHTS]}
+    return model.eval()

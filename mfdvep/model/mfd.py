@@ -1,0 +1,119 @@
+"""The MFD model: trunk, two halves of latent features, and weights made from metadata.
+
+Source: science.md "Network"; Rakowski et al., Bioinformatics 2024, doi 10.1093/bioinformatics/btae403.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mfdvep.errors import ModelError
+from mfdvep.model.config import ModelConfig
+from mfdvep.model.metadata import HyperNetwork, MetadataSchema
+from mfdvep.model.tracks import TrackTable
+from mfdvep.model.trunk import Trunk
+
+
+class Features(NamedTuple):
+    """Latent features of n sequences: biological (n, C / 2) and technical (n, C / 2)."""
+
+    biological: Tensor
+    technical: Tensor
+
+
+class Logits(NamedTuple):
+    """Log-odds of a peak, each (n, O); combined = biological + technical + bias."""
+
+    combined: Tensor
+    biological: Tensor
+    technical: Tensor
+
+
+class MFDModel(nn.Module):
+    """Predicts the peaks of O experiments from sequence, through biology and through technique.
+
+    Parameters
+    ----------
+    config
+        Widths and metadata mapping.
+    schema
+        Frozen encodings of the metadata columns.
+    tracks
+        The O experiments, in output order.
+    """
+
+    def __init__(self, config: ModelConfig, schema: MetadataSchema, tracks: TrackTable) -> None:
+        super().__init__()
+        self.config, self.schema, self.tracks = config, schema, tracks
+        half = config.n_latent // 2
+        self.trunk = Trunk(config.width, config.n_latent)
+        # no scale or shift: unit variance keeps the penalty from being met by shrinking
+        self.latent_norm = nn.BatchNorm1d(config.n_latent, affine=False)
+        self.biological = HyperNetwork(
+            schema.group("biological"), tracks, n_features=half, hidden=config.biological_hidden
+        )
+        self.technical = HyperNetwork(
+            schema.group("technical"), tracks, n_features=half, hidden=config.technical_hidden
+        )
+        self.bias = nn.Parameter(torch.zeros(len(tracks)))
+        self.provenance: dict[str, str] = {}  # name and sha256, for a model that was loaded
+        self._frozen: tuple[Tensor, Tensor] | None = None
+
+    def train(self, mode: bool = True) -> MFDModel:
+        """Set training or evaluation mode; forgets the weights kept for inference."""
+        self._frozen = None
+        return super().train(mode)
+
+    def _apply(self, *args, **kwargs) -> MFDModel:  # called by .to(), .cuda(), .half() ...
+        self._frozen = None
+        return super()._apply(*args, **kwargs)
+
+    def output_weights(self) -> tuple[Tensor, Tensor]:
+        """Return psi_biological and psi_technical, each (O, C / 2).
+
+        In evaluation mode the hypernetworks run once, without gradients; changing parameters
+        by hand afterwards asks for `eval()` again.
+        """
+        if self.training:
+            return self.biological(), self.technical()
+        if self._frozen is None:
+            with torch.no_grad():
+                self._frozen = (self.biological(), self.technical())
+        return self._frozen
+
+    def features(self, codes: Tensor, keep: Tensor | None = None) -> Features:
+        """Return the latent features of windows of bases.
+
+        Parameters
+        ----------
+        codes
+            (n, 1153) integer base codes A0 C1 G2 T3 N4 on the model's device; a longer sequence
+            gives the features of k bins, see `Trunk`.
+        keep
+            (n, k) bool: the bins wanted.
+
+        Raises
+        ------
+        ModelError
+            A sequence of another length.
+        """
+        if codes.ndim != 2 or codes.shape[1] < 1153 or (codes.shape[1] - 1153) % 128:
+            raise ModelError(
+                f"base codes of shape {tuple(codes.shape)}; expected (n, 1153 + 128 k) bases"
+            )
+        latent = self.latent_norm(self.trunk(codes, keep).float())  # (n, C)
+        return Features(*latent.chunk(2, dim=1))
+
+    def logits(self, features: Features) -> Logits:
+        """Return the log-odds of a peak: combined, and what each half adds to it (eq. 2)."""
+        psi_biological, psi_technical = self.output_weights()
+        biological = features.biological @ psi_biological.T  # (n, O)
+        technical = features.technical @ psi_technical.T  # (n, O)
+        return Logits(biological + technical + self.bias, biological, technical)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return the combined log-odds (n, O) of windows (n, 1153)."""
+        return self.logits(self.features(codes)).combined

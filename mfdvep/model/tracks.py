@@ -1,0 +1,122 @@
+"""The table of tracks: one row an output of the model, in output order, with its metadata."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from mfdvep.errors import InputError
+
+_CONDITION = re.compile(r"^\s*([^!=]+?)\s*(!?=)\s*(.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class TrackTable:
+    """Metadata of O tracks, column by column; every value is text, '' means not known.
+
+    Attributes
+    ----------
+    columns
+        Column name -> O values. Row i describes output i of the model.
+    """
+
+    columns: dict[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __getitem__(self, column: str) -> tuple[str, ...]:
+        if column not in self.columns:
+            raise InputError(
+                f"no column {column!r} in the track table; it has: {', '.join(self.columns)}"
+            )
+        return self.columns[column]
+
+    @classmethod
+    def read(cls, path: str | Path) -> TrackTable:
+        """Return the table in a tab-separated file with a header line.
+
+        Raises
+        ------
+        InputError
+            No such file, no header, a repeated column, or a row of another length (line named).
+        """
+        try:
+            with open(path, newline="", encoding="utf-8") as handle:
+                reader = csv.reader(handle, delimiter="\t")
+                header = next(reader, None)
+                if not header:
+                    raise InputError(f"{path}: empty; expected a tab-separated table with a header")
+                if repeated := {name for name in header if header.count(name) > 1}:
+                    raise InputError(f"{path}:1: column names repeated: {sorted(repeated)}")
+                rows = []
+                for row in reader:
+                    if len(row) != len(header):
+                        raise InputError(
+                            f"{path}:{reader.line_num}: {len(row)} fields; "
+                            f"the header has {len(header)}"
+                        )
+                    rows.append(row)
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot read the table: {error}") from error
+        values = zip(*rows, strict=True) if rows else [() for _ in header]
+        return cls({name: tuple(column) for name, column in zip(header, values, strict=True)})
+
+    def write(self, path: str | Path) -> None:
+        """Write the table, tab-separated with a header line, so that `read` gives it back."""
+        with open(path, "w", newline="", encoding="utf-8") as handle:
+            writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
+            writer.writerow(self.columns)
+            writer.writerows(zip(*self.columns.values(), strict=True))
+
+    def take(self, rows: Iterable[int]) -> TrackTable:
+        """Return the table of these rows, in this order."""
+        rows = list(rows)
+        return TrackTable({k: tuple(v[i] for i in rows) for k, v in self.columns.items()})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One readable name a track: target:biosample:first column, of those that the table has.
+
+        Unique when the first column is.
+        """
+        first = next(iter(self.columns))
+        parts = [c for c in ("target", "biosample") if c in self.columns and c != first]
+        rows = zip(*(self.columns[c] for c in [*parts, first]), strict=True)
+        return tuple(":".join(part for part in row if part) for row in rows)
+
+    def with_column(self, name: str, values: Sequence[str]) -> TrackTable:
+        """Return the table with one column added or replaced."""
+        return TrackTable({**self.columns, name: tuple(values)})
+
+    def where(self, conditions: Iterable[str]) -> list[int]:
+        """Return the rows that meet every condition, in order.
+
+        Parameters
+        ----------
+        conditions
+            Each `column=value` or `column!=value`; `|` between values means any of them.
+            An empty value matches tracks for which the column is not known.
+
+        Raises
+        ------
+        InputError
+            A condition of another form, an unknown column, or a value that no track has.
+        """
+        keep = set(range(len(self)))
+        for condition in conditions:
+            match = _CONDITION.match(condition)
+            if match is None:
+                raise InputError(f"--where {condition!r}: expected column=value or column!=value")
+            column, operator, text = match.groups()
+            values, known = set(text.split("|")), self[column]
+            for value in sorted(values.difference(known)):
+                near = get_close_matches(value, set(known), n=3)
+                hint = f"; nearest: {', '.join(near)}" if near else ""
+                raise InputError(f"--where {condition!r}: no track has {column} {value!r}{hint}")
+            keep &= {i for i, v in enumerate(known) if (v in values) == (operator == "=")}
+        return sorted(keep)

@@ -1,0 +1,73 @@
+"""What all tests share: a small model, and the folder of real data where there is one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from mfdvep.model.config import ModelConfig, Variable
+from mfdvep.model.metadata import MetadataSchema
+from mfdvep.model.mfd import MFDModel
+from mfdvep.model.tracks import TrackTable
+
+torch.set_num_threads(1)
+
+SMALL_TRACKS = TrackTable(
+    {
+        "experiment": ("E0", "E1", "E2", "E3", "E4"),
+        "assay": ("ChIP", "ChIP", "DNase", "ATAC", "ChIP"),
+        "target": ("CTCF", "GATA1", "open", "open", "CTCF"),
+        "biosample": ("K562", "K562", "K562", "", "HepG2"),
+        "lab": ("a", "b", "a", "b", "b"),
+    }
+)
+
+
+def small_config(**changes) -> ModelConfig:
+    """Return a configuration of a few thousand parameters."""
+    variables = (
+        Variable("target", "biological", roles=("direct", "interact"), width=4),
+        Variable("biosample", "biological"),
+        Variable("assay", "technical", roles=("direct", "interact")),
+        Variable("lab", "technical"),
+    )
+    values = {
+        "variables": variables,
+        "width": 8,
+        "biological_hidden": 8,
+        "technical_hidden": 8,
+        "predictor_hidden": 16,
+    }
+    return ModelConfig(**{**values, **changes})
+
+
+def make_model(tracks: TrackTable = SMALL_TRACKS, *, seed: int = 0, **changes) -> MFDModel:
+    """Return a small model whose BatchNorms have statistics and whose biases differ."""
+    config = small_config(**changes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = MFDModel(config, MetadataSchema.fit(config, tracks), tracks)
+        torch.nn.init.normal_(model.bias)
+        model.train()
+        with torch.no_grad():
+            for _ in range(5):
+                model.features(torch.randint(0, 5, (16, 1153)))
+    return model.eval()
+
+
+@pytest.fixture
+def small_model() -> MFDModel:
+    return make_model()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data; a test that asks for it is skipped where it is absent."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("MFDVEP_TEST_DATA", default))
+    if not (folder / "regulome45" / "genome.fa.gz").is_file():
+        pytest.skip(f"no real data at {folder}; set MFDVEP_TEST_DATA")
+    return folder

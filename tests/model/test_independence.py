@@ -1,0 +1,43 @@
+"""Correlations, the penalty, and that both predictors learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mfdvep.model.independence import Predictors, correlations, dependence
+from mfdvep.model.mfd import Features
+
+
+def test_correlations_are_pearsons():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(50, 3)), rng.normal(size=(50, 3))
+    y[:, 1] = 2 * x[:, 1] + 1
+    expected = [np.corrcoef(x[:, k], y[:, k])[0, 1] for k in range(3)]
+    found = correlations(torch.from_numpy(x), torch.from_numpy(y))
+    assert np.allclose(found.numpy(), expected, atol=1e-5)
+
+
+def test_a_constant_dimension_gives_zero():
+    assert correlations(torch.ones(4, 1), torch.arange(4.0)[:, None]).item() == 0
+
+
+def test_both_predictors_learn_their_direction():
+    torch.manual_seed(0)
+    x = torch.randn(512, 2)
+    dependent = Features(x, torch.stack([x[:, 0] ** 2, x[:, 1]], dim=1))
+    predictors = Predictors(2, 32)
+    optimiser = torch.optim.Adam(predictors.parameters(), lr=1e-2)
+    first = dependence(dependent, predictors).item()
+    for _ in range(60):
+        loss = -dependence(dependent, predictors)
+        optimiser.zero_grad()
+        loss.backward()
+        assert all(p.grad.abs().sum() > 0 for p in predictors.parameters() if p.ndim > 1)
+        optimiser.step()
+    technical, biological = predictors(dependent)
+    assert -loss.item() > first + 1
+    # the square is predictable from x, x's sign is not from its square; r counts by its square
+    assert (correlations(dependent.technical, technical).abs() > 0.9).all()
+    r = correlations(dependent.biological, biological).abs()
+    assert r[1] > 0.9 > 0.5 > r[0]

@@ -1,0 +1,63 @@
+"""The track table and its filter."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import SMALL_TRACKS
+
+from mfdvep.errors import InputError
+from mfdvep.model.tracks import TrackTable
+
+
+def test_a_table_comes_back_the_same(tmp_path):
+    table = SMALL_TRACKS.with_column("note", ('a "b"', "", "c\td", "e", "é"))
+    table.write(tmp_path / "t.tsv")
+    assert TrackTable.read(tmp_path / "t.tsv") == table
+
+
+@pytest.mark.parametrize(
+    ("conditions", "rows"),
+    [
+        ([], [0, 1, 2, 3, 4]),
+        (["target=CTCF"], [0, 4]),
+        (["target=CTCF|open"], [0, 2, 3, 4]),
+        (["target!=CTCF"], [1, 2, 3]),
+        (["target=CTCF", "biosample=K562"], [0]),
+        (["biosample="], [3]),
+    ],
+)
+def test_where(conditions, rows):
+    assert SMALL_TRACKS.where(conditions) == rows
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ("target", "expected column=value"),
+        ("tarjet=CTCF", "no column 'tarjet'"),
+        ("target=CTFC", "nearest: CTCF"),
+    ],
+)
+def test_where_refused(condition, says):
+    with pytest.raises(InputError, match=says):
+        SMALL_TRACKS.where([condition])
+
+
+def test_names_are_readable():
+    assert SMALL_TRACKS.names[0] == "CTCF:K562:E0"
+    assert SMALL_TRACKS.names[3] == "open:E3"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "empty"), ("a\ta\n1\t2\n", "repeated"), ("a\tb\n1\n", ":2: 1 fields")],
+)
+def test_tables_refused(tmp_path, text, says):
+    (tmp_path / "t.tsv").write_text(text)
+    with pytest.raises(InputError, match=says):
+        TrackTable.read(tmp_path / "t.tsv")
+
+
+def test_a_missing_table_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot read"):
+        TrackTable.read(tmp_path / "none.tsv")

@@ -1,0 +1,87 @@
+"""The trunk: tokens, sizes of the published model, neighbouring bins of one sequence."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from mfdvep.model.trunk import Trunk, encode_tokens, tower_channels
+
+
+def test_channels_of_the_published_width():
+    assert tower_channels(768) == (384, 431, 483, 543, 609, 684, 768)
+
+
+@pytest.mark.parametrize("width", [2, 8, 64, 192, 256, 1024])
+def test_channels_end_at_the_width(width):
+    channels = tower_channels(width)
+    assert (channels[0], channels[-1], len(channels)) == (width // 2, width, 7)
+    assert list(channels) == sorted(channels)
+
+
+@pytest.mark.parametrize(
+    ("bases", "tokens"),
+    [
+        ([0, 0], [0]),  # AA
+        ([0, 1], [1]),  # AC
+        ([3, 3], [15]),  # TT
+        ([2, 0, 1], [8, 1]),  # GAC
+        ([0, 4], [None]),
+        ([4, 0], [None]),
+        ([0, 4, 3, 3], [None, None, 15]),
+    ],
+)
+def test_tokens(bases, tokens):
+    encoded = encode_tokens(torch.tensor([bases], dtype=torch.uint8))[0]  # (16, n)
+    assert encoded.shape == (16, len(tokens))
+    for column, token in zip(encoded.T, tokens, strict=True):
+        expected = torch.zeros(16)
+        if token is not None:
+            expected[token] = 1
+        assert torch.equal(column, expected)
+
+
+def test_parameters_of_the_published_trunk():
+    n = sum(p.numel() for p in Trunk(768, 1536).parameters())
+    assert n == pytest.approx(17.8e6, rel=0.005)
+
+
+def test_flops_of_the_published_trunk():
+    """Multiply-adds of the convolutions, counted where they run, as two operations each."""
+    trunk = Trunk(768, 1536).eval()
+    counted = []
+
+    def count(module: nn.Conv1d, inputs: tuple, output: torch.Tensor) -> None:
+        kernel = module.kernel_size[0] * module.in_channels
+        counted.append(2 * kernel * output.shape[1] * output.shape[2])
+
+    for module in trunk.modules():
+        if isinstance(module, nn.Conv1d):
+            module.register_forward_hook(count)
+    with torch.inference_mode():
+        features = trunk(torch.zeros(1, 1153, dtype=torch.uint8))
+    assert features.shape == (1, 1536)
+    assert sum(counted) == pytest.approx(3.59e9, rel=0.005)
+
+
+def test_a_longer_sequence_gives_the_features_of_its_bins(small_model):
+    """Where no tower padding is in reach, k bins of one sequence are k windows."""
+    trunk = small_model.trunk
+    codes = torch.randint(0, 4, (2, 1153 + 128 * 3))
+    windows = torch.cat([codes[:, 128 * i : 128 * i + 1153] for i in range(4)])
+    with torch.inference_mode():
+        together = trunk(codes).reshape(2, 4, -1)
+        alone = trunk(windows).reshape(4, 2, -1).transpose(0, 1)
+    scale = alone.std()
+    assert (together - alone).abs().max() < 0.5 * scale
+    assert torch.corrcoef(torch.stack([together.flatten(), alone.flatten()]))[0, 1] > 0.99
+
+
+def test_keep_gives_the_bins_wanted_in_order(small_model):
+    codes = torch.randint(0, 4, (3, 1153 + 128))
+    keep = torch.tensor([[True, False], [True, True], [False, True]])
+    with torch.inference_mode():
+        every = small_model.trunk(codes).reshape(3, 2, -1)
+        chosen = small_model.trunk(codes, keep)
+    assert torch.allclose(chosen, every[keep], atol=1e-6)
