@@ -59,7 +59,7 @@ class MFDModel(nn.Module):
             schema.group("technical"), tracks, n_features=half, hidden=config.technical_hidden
         )
         self.bias = nn.Parameter(torch.zeros(len(tracks)))
-        self.provenance: dict[str, str] = {}  # name and sha256, for a model that was loaded
+        self.provenance = {"name": "unsaved", "sha256": "."}  # replaced by `load_model`
         self._frozen: tuple[Tensor, Tensor] | None = None
 
     def train(self, mode: bool = True) -> MFDModel:

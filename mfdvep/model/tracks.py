@@ -80,14 +80,14 @@ class TrackTable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One readable name a track: target:biosample:first column, of those that the table has.
+        """One readable name a track: target/biosample/first column, of those that the table has.
 
         Unique when the first column is.
         """
         first = next(iter(self.columns))
         parts = [c for c in ("target", "biosample") if c in self.columns and c != first]
         rows = zip(*(self.columns[c] for c in [*parts, first]), strict=True)
-        return tuple(":".join(part for part in row if part) for row in rows)
+        return tuple("/".join(part for part in row if part) for row in rows)
 
     def with_column(self, name: str, values: Sequence[str]) -> TrackTable:
         """Return the table with one column added or replaced."""

@@ -44,8 +44,8 @@ def test_where_refused(condition, says):
 
 
 def test_names_are_readable():
-    assert SMALL_TRACKS.names[0] == "CTCF:K562:E0"
-    assert SMALL_TRACKS.names[3] == "open:E3"
+    assert SMALL_TRACKS.names[0] == "CTCF/K562/E0"
+    assert SMALL_TRACKS.names[3] == "open/E3"
 
 
 @pytest.mark.parametrize(

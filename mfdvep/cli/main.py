@@ -1,0 +1,62 @@
+"""The `mfdvep` command: finds the subcommand, and shows an error as one line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from mfdvep import __version__
+from mfdvep.errors import MfdvepError
+
+COMMANDS = {
+    "score": "Annotate a VCF with effects split into biology and technique.",
+    "prepare": "Make a training set from peaks, metadata and a genome.",
+    "train": "Train a model from a recipe and a training set.",
+    "evaluate": "Measure a model on held-out contigs.",
+    "models": "List the bundled models.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is asked for, so that --help stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"mfdvep.cli.{name}"), name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="mfdvep")
+def mfdvep() -> None:
+    """Variant effects on regulatory experiments, split into biology and technique.
+
+    \b
+    Example:
+      mfdvep score in.vcf.gz -f genome.fa -o out.vcf.gz --matrix out.parquet
+    """
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 error, 2 usage, 130 interrupted."""
+    try:
+        status = mfdvep.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("mfdvep: interrupted", err=True)
+        status = 130
+    except MfdvepError as error:
+        click.echo(f"mfdvep: error: {error}", err=True)
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)

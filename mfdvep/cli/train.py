@@ -1,0 +1,78 @@
+"""`mfdvep train`: a recipe and a training set in, a model folder out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mfdvep.cli.progress import progress_bar
+from mfdvep.errors import InputError
+
+_SHOWN = ("bce", "dependence", "validation_bce", "validation_auroc")
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Training set; default: the recipe's."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
+@click.option("--steps", type=click.IntRange(min=1), help="Instead of the recipe's steps.")
+@click.option(
+    "--independence", type=click.FloatRange(min=0), help="lambda, instead of the recipe's."
+)
+@click.option("--seed", type=int, help="Instead of the recipe's seed.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def train(
+    recipe: Path,
+    data: Path | None,
+    output: Path | None,
+    resume: bool,
+    steps: int | None,
+    independence: float | None,
+    seed: int | None,
+    device: str,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Train a model from RECIPE, a TOML file, and a training set made by `mfdvep prepare`.
+
+    The run's folder holds log.jsonl (one line a step), checkpoint.pt while it lasts, and model/
+    with the weights of the smallest validation loss at its end.
+
+    \b
+    Example:
+      mfdvep train train/regulome45.toml --data runs/regulome45.set -o runs/mine
+    """
+    import torch
+
+    from mfdvep.training.dataset import TrainingSet
+    from mfdvep.training.recipe import Recipe
+    from mfdvep.training.trainer import MODEL, Trainer
+
+    plan = Recipe.read(recipe).override(steps=steps, independence=independence, seed=seed)
+    folder, run = data or plan.data, output or plan.output
+    if not folder or not run:
+        raise InputError(
+            f"{recipe}: names no {'output' if folder else 'data'}; "
+            f"give {'-o FOLDER' if folder else '--data SET'} or put it into the recipe"
+        )
+    if threads:
+        torch.set_num_threads(threads)
+    trainer = Trainer(plan, TrainingSet.open(folder), run, device=device)
+    with progress_bar("training", "steps", quiet=quiet) as bar:
+
+        def report(step: int, total: int, entry: dict[str, float]) -> None:
+            if bar is not None:
+                bar(step, total, {k: entry[k] for k in _SHOWN if k in entry})
+
+        summary = trainer.run(resume=resume, progress=report)
+    click.echo(
+        f"{Path(run) / MODEL}: best of {summary['steps']} steps at {summary['best_step']}, "
+        f"validation loss {summary['bce']:.5f}",
+        err=True,
+    )

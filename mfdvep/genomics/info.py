@@ -1,0 +1,43 @@
+"""INFO as text: keys appended to a record's line, and values as VCF spells them. Pure Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+_ESCAPES = {chr(i): f"%{i:02X}" for i in (*range(33), *b"%,:;=|", 127)}  # 32 is the space
+
+
+def append_info(line: str, info: Iterable[tuple[str, str]]) -> str:
+    """Return a record's line with keys and values appended to its INFO; every other byte stays.
+
+    Parameters
+    ----------
+    line
+        With 8 columns or more; no newline at its end, but perhaps a carriage return.
+    info
+        Keys and values, escaped where needed. They replace an INFO of ".".
+    """
+    text = ";".join(f"{key}={value}" for key, value in info)
+    if not text:
+        return line
+    fields = line.split("\t", 8)
+    old = fields[7].rstrip("\r")
+    end = fields[7][len(old) :]
+    if old not in ("", "."):
+        text = f"{old}{text}" if old.endswith(";") else f"{old};{text}"
+    fields[7] = text + end
+    return "\t".join(fields)
+
+
+def format_float(x: float) -> str:
+    """Return a number with 4 significant digits as VCF has it; "." unless it is finite."""
+    return f"{x + 0.0:.4g}" if math.isfinite(x) else "."  # + 0.0: no minus zero
+
+
+def escape_info(text: str) -> str:
+    """Return text that an INFO value may hold: what VCF reserves, and "|", percent-encoded.
+
+    Source: VCF 4.3, section 1.2.
+    """
+    return text.translate(str.maketrans(_ESCAPES))

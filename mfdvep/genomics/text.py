@@ -1,0 +1,112 @@
+"""Lines of a text file that may be compressed: byte for byte, and whole or refused."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from mfdvep.errors import InputError
+from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression, has_end
+
+CODEC = {"encoding": "utf-8", "errors": "surrogateescape"}
+"""Bytes to text and back: any byte comes out as it went in."""
+
+
+class TextStream:
+    """Text, gzip or bgzip, told by content; iterated once, it gives lines without their newline.
+
+    Parameters
+    ----------
+    path
+        A file, a pipe, or "-" for standard input.
+
+    Attributes
+    ----------
+    name
+        For messages.
+    head
+        The first bytes of the text, up to 16.
+    is_file
+        Whether the name can be opened again.
+
+    Raises
+    ------
+    InputError
+        Missing; damaged at its start; bgzip without its end block. The end of a pipe can only be
+        checked when it is reached: from the iteration, with the line, as other damage.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        is_stdin = str(path) == "-"
+        self.name = "standard input" if is_stdin else str(path)
+        path = Path(path)
+        try:
+            file = sys.stdin.buffer if is_stdin else path.open("rb")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}; give a file that can be read") from error
+        self.is_file = not is_stdin and path.is_file()
+        self._opened: list[BinaryIO] = [] if is_stdin else [file]
+        self._stream, self._tail = file, None
+        try:
+            self.head = self._inflate(file)
+        except InputError:
+            self.close()
+            raise
+
+    def _inflate(self, file: BinaryIO) -> bytes:
+        """Set the stream of inflated bytes and return the first of them."""
+        try:
+            form = compression(file.peek(18))
+            if form is Compression.BGZF:
+                if self.is_file and not has_end(file):
+                    raise self._truncated()
+                self._tail = file = _Tail(file)
+            if form is not Compression.NONE:
+                # bgzip is gzip of many members; pysam.BGZFile would drop carriage returns
+                self._stream = gzip.GzipFile(fileobj=file, mode="rb")
+                self._opened.insert(0, self._stream)
+            return self._stream.peek(16)[:16]
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(
+                f"{self.name}: damaged at its start: {error}; get the file again"
+            ) from error
+
+    def __iter__(self) -> Iterator[str]:
+        number = 0
+        try:
+            for line in self._stream:
+                yield line.removesuffix(b"\n").decode(**CODEC)
+                number += 1
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(
+                f"{self.name}:{number}: damaged after this line: {error}; get the file again"
+            ) from error
+        if self._tail is not None and self._tail.last != END_BLOCK:
+            raise self._truncated()
+
+    def _truncated(self) -> InputError:
+        return InputError(
+            f"{self.name}: truncated: no bgzip end-of-file block; copy or download the file again"
+        )
+
+    def close(self) -> None:
+        """Close what was opened; standard input stays open."""
+        for file in self._opened:
+            file.close()
+
+
+class _Tail:
+    """A file that remembers its last bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.last = b""
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.last = (self.last + data)[-len(END_BLOCK) :]
+        return data

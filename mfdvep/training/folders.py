@@ -1,0 +1,73 @@
+"""Folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mfdvep.errors import OutputError
+
+
+@contextmanager
+def new_folder(folder: str | Path, *, marker: str, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder beside `folder`, which it becomes on leaving without an error.
+
+    Parameters
+    ----------
+    folder
+        What will be there in the end; on an error nothing is left and an old one stays.
+    marker
+        File that tells a folder of this kind: `force` replaces only a folder that has it.
+    force
+        Replace an existing folder.
+
+    Raises
+    ------
+    OutputError
+        See `check_output`; or the folder cannot be made or renamed.
+    """
+    folder = Path(folder)
+    check_output(folder, marker=marker, force=force)
+    part = folder.absolute().with_name(f".{folder.absolute().name}.part-{os.getpid()}")
+    try:
+        with writing(folder):
+            part.mkdir(parents=True)
+        yield part
+        check_output(folder, marker=marker, force=force)
+        with writing(folder):
+            if folder.exists():
+                shutil.rmtree(folder)
+            part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError inside (disk full, not permitted) into an OutputError that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write it whole: {error}") from error
+
+
+def check_output(folder: Path, *, marker: str, force: bool) -> None:
+    """Refuse a folder that must not be replaced.
+
+    Raises
+    ------
+    OutputError
+        It exists and `force` is not given, or it is not empty and has no file `marker`.
+    """
+    if not folder.exists():
+        return
+    if not force:
+        raise OutputError(f"{folder}: exists already; name another folder, or use --force")
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / marker).is_file()):
+        raise OutputError(
+            f"{folder}: --force replaces only a folder with {marker} in it; name another folder"
+        )

@@ -1,0 +1,143 @@
+"""How independent the two halves of the latent features are on held-out bins.
+
+Source: science.md "Independence", measures worth reporting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.ensemble import RandomForestClassifier
+
+from mfdvep.model.independence import Predictors
+from mfdvep.model.mfd import Features
+
+
+def halves_independence(
+    fit: Features,
+    held: Features,
+    *,
+    seed: int = 0,
+    hidden: int = 256,
+    epochs: int = 20,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, float]:
+    """Return measures of how much each half tells of the other; all are 0 or 0.5 if nothing.
+
+    Everything is fitted on one set of bins and measured on another.
+
+    Parameters
+    ----------
+    fit, held
+        Features of the bins to fit on and to measure on; two (n, K) each, of unit variance or so.
+    hidden, epochs
+        Width of the freshly trained predictors, and passes over `fit`.
+
+    Returns
+    -------
+    dict
+        r2_technical_from_biological, r2_biological_from_technical: of freshly trained
+        predictors, over all dimensions together, below 0 if worse than the mean;
+        canonical_correlation: mean over the K canonical pairs of |r|;
+        forest_accuracy: of a random forest that tells true pairs from shuffled ones (chance 0.5).
+    """
+    forward, backward = _fresh_r2(fit, held, seed, hidden, epochs, progress)
+    pairs = [tuple(half.numpy() for half in features) for features in (fit, held)]
+    return {
+        "r2_technical_from_biological": forward,
+        "r2_biological_from_technical": backward,
+        "canonical_correlation": canonical_correlation(*pairs),
+        "forest_accuracy": forest_accuracy(*pairs, seed=seed),
+    }
+
+
+def _fresh_r2(
+    fit: Features,
+    held: Features,
+    seed: int,
+    hidden: int,
+    epochs: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[float, float]:
+    n, batch = len(fit.biological), 256
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        predictors = Predictors(fit.biological.shape[1], hidden)
+    steps = epochs * max(1, n // batch)
+    optimiser = torch.optim.Adam(predictors.parameters(), lr=1e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for step in range(steps):
+        rows = torch.randint(n, (batch,), generator=generator)
+        part = Features(*(half[rows] for half in fit))
+        technical, biological = predictors(part)
+        loss = (technical - part.technical).square().mean()
+        loss = loss + (biological - part.biological).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if progress is not None:
+            progress(step + 1, steps)
+    predictors.eval()
+    with torch.inference_mode():
+        technical, biological = predictors(held)
+    return _r2(held.technical, technical), _r2(held.biological, biological)
+
+
+def _r2(truth: torch.Tensor, predicted: torch.Tensor) -> float:
+    residual = (truth - predicted).square().sum()
+    return float(1 - residual / (truth - truth.mean(0)).square().sum())
+
+
+def canonical_correlation(
+    fit: tuple[np.ndarray, np.ndarray], held: tuple[np.ndarray, np.ndarray]
+) -> float:
+    """Return the mean |canonical correlation| of two sets of variables, on held-out rows.
+
+    The canonical directions are found on `fit`: whitening by the SVD of each side, directions of
+    less than 1e-6 of the largest singular value left out. Measured in the same rows, n of them,
+    even independent sets of K variables would give about sqrt(2 K / n).
+    """
+    bases, means = [], []
+    for x in fit:
+        mean = x.mean(0, dtype=np.float64)
+        _, singular, rotation = np.linalg.svd(x - mean, full_matrices=False)
+        kept = singular > 1e-6 * singular[0]
+        bases.append(rotation[kept].T / singular[kept])
+        means.append(mean)
+    white = [(x - mean) @ basis for x, mean, basis in zip(fit, means, bases, strict=True)]
+    left, _, right = np.linalg.svd(white[0].T @ white[1], full_matrices=False)
+    a = (held[0] - means[0]) @ bases[0] @ left
+    b = (held[1] - means[1]) @ bases[1] @ right.T
+    a, b = a - a.mean(0), b - b.mean(0)
+    r = (a * b).sum(0) / np.sqrt((a**2).sum(0) * (b**2).sum(0))
+    return float(np.abs(r).mean())
+
+
+def forest_accuracy(
+    fit: tuple[np.ndarray, np.ndarray],
+    held: tuple[np.ndarray, np.ndarray],
+    *,
+    seed: int = 0,
+    limit: int = 5000,
+) -> float:
+    """Return how often a random forest tells true (biological, technical) pairs from shuffled ones.
+
+    Parameters
+    ----------
+    limit
+        Bins used of each set, drawn at random; as many true pairs as shuffled ones.
+    """
+    rng = np.random.default_rng(seed)
+
+    def pairs(features: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        rows = rng.permutation(len(features[0]))[:limit]
+        a, b = features[0][rows], features[1][rows]
+        x = np.concatenate([np.hstack([a, b]), np.hstack([a, rng.permutation(b)])])
+        return x, np.repeat([1, 0], len(rows))
+
+    forest = RandomForestClassifier(100, min_samples_leaf=5, n_jobs=1, random_state=seed)
+    return float(forest.fit(*pairs(fit)).score(*pairs(held)))

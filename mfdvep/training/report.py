@@ -1,0 +1,124 @@
+"""The evaluation of a model on held-out contigs, as one mapping that is written as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mfdvep import __version__
+from mfdvep.errors import InputError, OutputError
+from mfdvep.model.mfd import Features, MFDModel
+from mfdvep.training.dataset import TrainingSet
+from mfdvep.training.evaluation import held_out_features, predictions, summarise, track_scores
+from mfdvep.training.halves import halves_independence
+
+
+def evaluate_model(
+    model: MFDModel,
+    data: TrainingSet,
+    *,
+    split: str = "test",
+    group_by: str = "assay",
+    n_bins: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Return metrics of a model on the bins of a split.
+
+    The halves' independence is fitted on the first half of the bins, in genome order, and measured
+    on the second, so that neighbouring bins do not stand on both sides.
+
+    Parameters
+    ----------
+    group_by
+        Column of the track table by which means are given.
+    n_bins
+        Use so many bins, evenly spaced; all by default.
+
+    Returns
+    -------
+    dict
+        "summary": group -> number of tracks and mean AUROC and AUPRC by prediction;
+        "tracks": one mapping a track; "independence"; "bins"; "data"; "model".
+
+    Raises
+    ------
+    InputError
+        The set's tracks are not the model's, or the split has no bins.
+    """
+    if data.tracks.columns != model.tracks.columns:
+        raise InputError(
+            f"{data.folder}: its {len(data.tracks)} tracks are not the model's "
+            f"{len(model.tracks)}; evaluate on a set prepared with the same table and options"
+        )
+    rows = data.rows(split)
+    if len(rows) < 2:
+        raise InputError(f"{data.folder}: {len(rows)} {split} bins; prepare it with --{split}")
+    if n_bins is not None:
+        rows = rows[np.linspace(0, len(rows) - 1, min(n_bins, len(rows))).astype(np.int64)]
+    groups = model.tracks[group_by]
+    features = held_out_features(model, data, rows, progress=progress)
+    labels, mask = data.labels(rows), data.label_mask(rows)
+    per_track = {
+        kind: track_scores(scores, labels, mask)
+        for kind, scores in predictions(model, features).items()
+    }
+    middle = len(rows) // 2
+    first, second = (
+        Features(*(half[part] for half in features))
+        for part in (slice(None, middle), slice(middle, None))
+    )
+    positives = (labels * mask).sum(0)
+    return {
+        "mfdvep": __version__,
+        "model": model.provenance,
+        "data": data.fingerprint,
+        "split": split,
+        "contigs": [n for n, s in zip(data.contigs, data.contig_split, strict=True) if s == split],
+        "bins": len(rows),
+        "group_by": group_by,
+        "summary": summarise(per_track, groups),
+        "independence": halves_independence(first, second),
+        "tracks": [
+            {
+                "track": name,
+                "positives": int(positives[i]),
+                "labelled": int(mask[:, i].sum()),
+                **{
+                    f"{kind}_{metric}": _rounded(values[i])
+                    for kind, metrics in per_track.items()
+                    for metric, values in metrics.items()
+                },
+            }
+            for i, name in enumerate(model.tracks.names)
+        ],
+    }
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 5)
+
+
+def write_metrics(metrics: dict[str, Any], path: str | Path, *, force: bool = False) -> None:
+    """Write metrics as JSON; the file appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file exists and `force` is not set, or it cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists; choose another output or use --force")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error}") from error

@@ -1,0 +1,58 @@
+"""The Parquet matrix: what is written comes back, and what is not one is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from conftest import SMALL_TRACKS
+
+from mfdvep.errors import InputError
+from mfdvep.genomics.variants import Variant, VariantStatus
+from mfdvep.scoring.effects import KINDS, EffectBatch, EffectWriter, read_effects
+
+
+def batch(n: int, seed: int = 0) -> EffectBatch:
+    rng = np.random.default_rng(seed)
+    effects = rng.normal(size=(3, n, 5)).astype(np.float32)
+    status = [VariantStatus.OK, VariantStatus.STAR] * n
+    effects[:, 1::2] = np.nan
+    variants = tuple(Variant("chr1", 10 + i, "A", "C" * (i + 1), i, 1) for i in range(n))
+    return EffectBatch(variants, tuple(status[:n]), *effects, tracks=SMALL_TRACKS)
+
+
+def test_batches_come_back_as_one(tmp_path):
+    writer = EffectWriter(tmp_path / "m.parquet", SMALL_TRACKS, {"scale": "logit"})
+    parts = [batch(3, 1), batch(0), batch(2, 2)]
+    for part in parts:
+        writer.write(part)
+    writer.close()
+    found = read_effects(tmp_path / "m.parquet")
+    assert found.variants == parts[0].variants + parts[2].variants
+    assert found.status == parts[0].status + parts[2].status
+    for kind in KINDS:
+        expected = np.concatenate([getattr(part, kind) for part in parts])
+        assert getattr(found, kind).dtype == np.float32
+        assert np.array_equal(getattr(found, kind), expected, equal_nan=True)
+    assert found.tracks == SMALL_TRACKS
+    assert found.provenance == {"scale": "logit"}
+
+
+def test_the_file_is_plain_parquet(tmp_path):
+    writer = EffectWriter(tmp_path / "m.parquet", SMALL_TRACKS, {})
+    writer.write(batch(2))
+    writer.close()
+    table = pq.read_table(tmp_path / "m.parquet")
+    names = ["record", "allele", "chrom", "pos", "ref", "alt", "status", *KINDS]
+    assert table.column_names == names
+    assert str(table.schema.field("combined").type).startswith("fixed_size_list<element: float")
+    assert json.loads(table.schema.metadata[b"mfdvep"])["tracks"]["target"][0] == "CTCF"
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "m.parquet").write_text("no")
+    for name in ("m.parquet", "none.parquet"):
+        with pytest.raises(InputError, match="not a matrix of effects"):
+            read_effects(tmp_path / name)

@@ -1,0 +1,119 @@
+"""The rooms: imports go down only, and each heavy library is imported in its own rooms alone."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "mfdvep"
+
+# a module may import the rooms of smaller number, and its own room
+LEVELS = {
+    "errors": 0,
+    "genomics.variants": 1,
+    "genomics.sequences": 1,
+    "genomics": 2,
+    "model": 2,
+    "scoring.effects": 3,
+    "scoring.annotation": 4,
+    "scoring.scorer": 4,
+    "scoring": 5,
+    "training": 5,
+    "cli": 6,
+}
+ROOMS = {
+    "torch": {"model", "scoring", "training", "cli"},
+    "safetensors": {"model"},
+    "cyvcf2": {"genomics.vcf"},
+    "pysam": {"genomics.vcf"},
+    "pyfaidx": {"genomics.genome"},
+    "pyarrow": {"scoring.effects", "training.dataset"},
+    "sklearn": {"training"},
+    "click": {"cli"},
+    "tqdm": {"cli"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def entry(name: str, table: dict) -> str | None:
+    """Return the longest prefix of a dotted name that the table has."""
+    parts = name.split(".")
+    prefixes = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return next((prefix for prefix in prefixes if prefix in table), None)
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_down(path):
+    name = name_of(path)
+    if name in ("", "__main__"):
+        return
+    own = entry(name, LEVELS)
+    assert own is not None, f"{name}: give its room a level"
+    for target in imports_of(path):
+        if not target.startswith("mfdvep."):
+            continue
+        below = entry(target.removeprefix("mfdvep."), LEVELS)
+        same_room = target.split(".")[1] == name.split(".")[0]
+        assert below is not None
+        assert LEVELS[below] < LEVELS[own] or (same_room and LEVELS[below] <= LEVELS[own]), (
+            f"{name} imports {target}, which is not below it"
+        )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_libraries_stay_in_their_rooms(path):
+    name = name_of(path)
+    for target in imports_of(path):
+        rooms = ROOMS.get(target.split(".")[0])
+        if rooms is not None:
+            assert entry(name, dict.fromkeys(rooms)) is not None, f"{name} imports {target}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_command_line_prints(path):
+    if name_of(path).startswith("cli"):
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "input", "exit", "quit")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import mfdvep",
+        "import mfdvep.cli.main",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['--help'], standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['score', '--help'], standalone_mode=False)",
+    ],
+)
+def test_nothing_heavy_is_loaded_before_it_is_needed(code):
+    check = f"{code}\nimport sys\nprint([m for m in ('torch', 'pyarrow') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_no_module_carries_the_name_of_the_standard_library():
+    for path in MODULES:
+        parts = set(path.relative_to(PACKAGE).with_suffix("").parts)
+        assert not parts & set(sys.stdlib_module_names)

@@ -1,0 +1,171 @@
+"""The trainer: exact resume, refusals, and that it learns."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from training.simulated import TRACKS, simulate
+
+from mfdvep.errors import OutputError, TrainingError
+from mfdvep.model.checkpoint import load_model
+from mfdvep.model.config import ModelConfig, Variable
+from mfdvep.training.recipe import Recipe, TrainingConfig
+from mfdvep.training.trainer import CHECKPOINT, LOG, MODEL, Trainer, learning_rate, masked_bce
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return simulate(tmp_path_factory.mktemp("set") / "set", n_bins=400)[0]
+
+
+def recipe(**training) -> Recipe:
+    variables = (
+        Variable("target", "biological", roles=("direct", "interact")),
+        Variable("assay", "technical", roles=("direct", "interact")),
+    )
+    model = ModelConfig(
+        variables, width=8, biological_hidden=8, technical_hidden=8, predictor_hidden=16
+    )
+    values = {
+        "steps": 6,
+        "sequences": 4,
+        "bins_per_sequence": 8,
+        "warmup_steps": 2,
+        "validate_every": 3,
+        "checkpoint_every": 4,
+        "precision": "float32",
+    }
+    return Recipe("test", model, TrainingConfig(**{**values, **training}))
+
+
+def log_of(folder) -> list[dict]:
+    entries = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    return [{k: v for k, v in entry.items() if k != "bins_per_s"} for entry in entries]
+
+
+def test_the_same_seed_gives_the_same_run(data, tmp_path):
+    for name in ("a", "b"):
+        Trainer(recipe(), data, tmp_path / name).run()
+    Trainer(recipe(seed=1), data, tmp_path / "c").run()
+    assert log_of(tmp_path / "a") == log_of(tmp_path / "b") != log_of(tmp_path / "c")
+    weights = [(tmp_path / n / MODEL / "model.safetensors").read_bytes() for n in "ab"]
+    assert weights[0] == weights[1]
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_at", [5, 6, 11])
+def test_a_run_that_was_stopped_goes_on_exactly(data, tmp_path, stop_at):
+    """Stopped after the checkpoints at 4 and 8; an epoch has 12 batches or so."""
+    plan = recipe(steps=16)
+    Trainer(plan, data, tmp_path / "whole").run()
+
+    def stop(step, total, entry):
+        if step == stop_at:
+            raise Stop
+
+    with pytest.raises(Stop):
+        Trainer(plan, data, tmp_path / "cut").run(progress=stop)
+    Trainer(plan, data, tmp_path / "cut").run(resume=True)
+    whole, cut = log_of(tmp_path / "whole"), log_of(tmp_path / "cut")
+    kept = stop_at // 4 * 4
+    assert cut == whole[:stop_at] + whole[kept:]
+    assert whole[0]["epoch"] == 0 < whole[-1]["epoch"]
+    first, second = (load_model(tmp_path / n / MODEL).state_dict() for n in ("whole", "cut"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not (tmp_path / "cut" / CHECKPOINT).exists()
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(data, tmp_path):
+    trainer = Trainer(recipe(), data, tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    trainer.save_checkpoint(0, 1)
+    with pytest.raises(TrainingError, match="another recipe or training set"):
+        Trainer(recipe(learning_rate=0.1), data, tmp_path / "run").run(resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused(data, tmp_path):
+    (tmp_path / CHECKPOINT).write_bytes(b"not one")
+    with pytest.raises(TrainingError, match="not a readable checkpoint"):
+        Trainer(recipe(), data, tmp_path).run(resume=True)
+
+
+def test_nothing_to_resume(data, tmp_path):
+    with pytest.raises(TrainingError, match="no checkpoint to resume from"):
+        Trainer(recipe(), data, tmp_path / "run").run(resume=True)
+
+
+def test_an_existing_run_is_not_overwritten(data, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="--resume"):
+        Trainer(recipe(), data, tmp_path).run()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_checkpoint(data, tmp_path):
+    trainer = Trainer(recipe(steps=10), data, tmp_path / "run")
+
+    def spoil(step, total, entry):
+        if step == 5:
+            with torch.no_grad():
+                trainer.model.bias[0] = math.nan
+
+    with pytest.raises(TrainingError, match=r"step 5: .*last good checkpoint is .*checkpoint\.pt"):
+        trainer.run(progress=spoil)
+    state = torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)
+    assert state["place"][0] == 4
+    assert torch.isfinite(state["model"]["bias"]).all()
+    assert not (tmp_path / "run" / MODEL).exists()
+
+
+def test_early_stop(data, tmp_path):
+    plan = recipe(steps=100, learning_rate=1e-9, validate_every=1, patience=3)
+    trainer = Trainer(plan, data, tmp_path / "run")
+    assert trainer.run()["steps"] < 100
+    assert trainer.step - trainer.best["step"] == 3
+
+
+def test_a_set_without_validation_is_refused(data, tmp_path):
+    from dataclasses import replace
+
+    only_train = replace(data, contig_split=("train", "train"))
+    with pytest.raises(TrainingError, match="0 validation bins"):
+        Trainer(recipe(), only_train, tmp_path / "run")
+
+
+def test_biases_start_at_the_base_rates(data, tmp_path):
+    trainer = Trainer(recipe(), data, tmp_path / "run")
+    rows = data.rows("train")
+    rates = data.labels(rows).mean(0)
+    assert np.allclose(torch.sigmoid(trainer.model.bias).detach(), rates, atol=0.01)
+    assert len(TRACKS) == len(rates)
+
+
+def test_missing_labels_do_not_enter_the_loss():
+    logits = torch.tensor([[2.0, -3.0]], requires_grad=True)
+    labels = torch.tensor([[1.0, 1.0]])
+    mask = torch.tensor([[True, False]])
+    loss = masked_bce(logits, labels, mask)
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log1p(math.exp(-2)), rel=1e-6)
+    assert logits.grad[0, 1] == 0 != logits.grad[0, 0]
+
+
+def test_learning_rate_rises_then_falls():
+    config = TrainingConfig(steps=100, learning_rate=1.0, warmup_steps=10)
+    rates = [learning_rate(config, step) for step in range(100)]
+    assert rates[0] == 0.1
+    assert rates[9] == rates[10] == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert 0.01 <= rates[-1] < 0.02
+
+
+@pytest.mark.gpu
+def test_training_on_a_gpu(data, tmp_path):
+    Trainer(recipe(), data, tmp_path / "run", device="cuda").run()
+    assert (tmp_path / "run" / MODEL).exists()
