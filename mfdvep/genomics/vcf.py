@@ -22,7 +22,7 @@ __all__ = ["Record", "VcfReader", "VcfWriter", "escape_info", "format_float", "o
 __all__ += ["write_index"]
 
 _FIXED = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
-_INFO_ID = re.compile(r"##INFO=<(?:.*,)?ID=([^,>]+)")
+_INFO_ID = re.compile(r'##INFO=<(?:[^"]*,)?ID=([^,>]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,7 @@ class VcfReader:
             if n_columns != self._n_columns:
                 raise InputError(
                     f"{self._at(index)}: {n_columns} tab-separated columns, expected "
-                    f"{self._n_columns} as in the #CHROM line; repair the line, or get the file "
-                    "again if it is the last"
+                    f"{self._n_columns} as in the #CHROM line; repair it or get the file again"
                 )
             chrom, pos, _, ref, alt, _ = line.split("\t", 5)
             if not (pos.isascii() and pos.isdigit()):
@@ -144,7 +143,7 @@ def _bcf_reader(text: TextStream) -> VcfReader:
     """Return a reader of a BCF, whose lines are those that htslib writes for it."""
     try:
         bcf = VCF(text.name)
-    except OSError as error:
+    except Exception as error:  # cyvcf2 raises plain Exception for what is damaged
         raise InputError(f"{text.name}: damaged BCF: {error}; get the file again") from error
 
     def lines() -> Iterator[str]:
@@ -152,7 +151,7 @@ def _bcf_reader(text: TextStream) -> VcfReader:
         try:
             for record in bcf:
                 yield str(record).rstrip("\n")
-        except Exception as error:  # cyvcf2 raises plain Exception for a damaged record
+        except Exception as error:
             raise InputError(f"{text.name}: damaged BCF: {error}; get the file again") from error
 
     return VcfReader(text.name, lines(), [bcf, text])
@@ -219,10 +218,11 @@ class VcfWriter:
         else:
             self._part = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
             try:
+                self._file = self._part.open("wb")
                 if self._path.name.endswith(".gz"):
+                    # opened first: pysam 0.24 crashes on a path that it cannot open
+                    self._file.close()
                     self._file = pysam.BGZFile(str(self._part), "wb")
-                else:
-                    self._file = self._part.open("wb")
             except OSError as error:
                 raise self._failed(error) from error
         try:

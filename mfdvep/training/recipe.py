@@ -27,6 +27,10 @@ class TrainingConfig:
         AMSGrad's step size (the paper: 1e-3), decoupled decay, largest gradient norm.
     independence
         lambda of eq. 4; 0 leaves the penalty out (the predictors are trained all the same).
+    track_balance
+        Each track's loss is divided by the entropy of its base rate to this power, weights scaled
+        to a mean of 1; 0 is eq. 4 as printed. Broad tracks else outweigh narrow ones by their
+        larger entropy. The weight of a track does not move its best probabilities.
     max_shift
         Each sequence is moved by up to so many bases, at random; half are reverse complemented.
     validate_every, validation_bins, patience
@@ -48,6 +52,7 @@ class TrainingConfig:
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     independence: float = 1e-3
+    track_balance: float = 0.0
     max_shift: int = 3
     validate_every: int = 500
     validation_bins: int = 4096

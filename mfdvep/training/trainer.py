@@ -43,10 +43,25 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
-def masked_bce(logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean binary cross-entropy over the labels that are not missing."""
-    loss = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+def masked_bce(logits: Tensor, labels: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean binary cross-entropy over the labels that are not missing.
+
+    Parameters
+    ----------
+    logits, labels, mask
+        Each (n, O); mask is False where a label is missing.
+    weight
+        (O,) factor of each track's loss.
+    """
+    loss = F.binary_cross_entropy_with_logits(logits, labels, weight=weight, reduction="none")
     return (loss * mask).sum() / mask.sum().clamp_min(1)
+
+
+def track_weights(rates: Tensor, balance: float) -> Tensor:
+    """Return the factor of each track's loss, (O,): its entropy to the power -balance, mean 1."""
+    entropy = -(torch.xlogy(rates, rates) + torch.xlogy(1 - rates, 1 - rates))
+    weight = entropy ** -balance
+    return weight / weight.mean()
 
 
 def base_rates(data: TrainingSet, rows: np.ndarray) -> np.ndarray:
@@ -103,6 +118,7 @@ class Trainer:
         with torch.no_grad():
             self.model.bias.copy_(torch.logit(rates))
         self.model.to(self.device)
+        self.weight = track_weights(rates, self.config.track_balance).to(self.device)
         self.predictors = Predictors(recipe.model.n_latent // 2, recipe.model.predictor_hidden).to(
             self.device
         )
@@ -168,7 +184,9 @@ class Trainer:
         adversary_loss.backward()
         self.adversary.step()
 
-        loss = bce = masked_bce(self.model.logits(features).combined, labels.float(), mask)
+        loss = bce = masked_bce(
+            self.model.logits(features).combined, labels.float(), mask, self.weight
+        )
         if self.config.independence:
             self.predictors.requires_grad_(False)
             with self._autocast():

@@ -7,10 +7,6 @@ from pathlib import Path
 
 import pysam
 import pytest
-from hypothesis import settings
-
-settings.register_profile("genomics", deadline=None, derandomize=True)
-settings.load_profile("genomics")
 
 
 @pytest.fixture

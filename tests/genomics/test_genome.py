@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pysam
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdvep.errors import InputError
@@ -49,7 +49,7 @@ def test_fetch_is_the_string(write_fasta, name, monkeypatch):
     bases = {c: "".join(rng.choice(list("ACGTacgtN"), n)) for c, n in (("a", 150_000), ("b", 130))}
     genome = Genome(write_fasta(bases, name=name, width=60))
 
-    @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=200, deadline=None)
     @given(st.sampled_from("ab"), st.integers(-200, 150_200), st.integers(0, 400))
     def check(chrom, start, length):
         padded = "N" * 1000 + bases[chrom].upper() + "N" * 151_000

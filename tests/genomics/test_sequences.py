@@ -44,6 +44,7 @@ def test_reverse_complement(text, other):
     assert decode(reverse_complement(encode(text))) == other
 
 
+@settings(deadline=None)
 @given(st.text("ACGTN"), st.integers(1, 4))
 def test_reverse_complement_twice_is_nothing(text, n):
     codes = np.stack([np.roll(encode(text), i) for i in range(n)])  # (n, bases)
@@ -53,6 +54,7 @@ def test_reverse_complement_twice_is_nothing(text, n):
     assert np.array_equal(there[-1], reverse_complement(codes[-1]))
 
 
+@settings(deadline=None)
 @given(st.text("ACGTN"))
 def test_decode_undoes_encode(text):
     assert decode(encode(text)) == text
@@ -166,7 +168,7 @@ def cases(draw):
     return genome, start, genome[start:end], alt, draw(st.lists(shift, min_size=1, max_size=3))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(cases())
 def test_windows_are_those_of_the_spliced_haplotype(case):
     genome, start, ref, alt, shifts = case
