@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-_ESCAPES = {chr(i): f"%{i:02X}" for i in (*range(33), *b"%,:;=|", 127)}  # 32 is the space
+_ESCAPES = {i: f"%{i:02X}" for i in (*range(33), *b"%,:;=|", 127)}  # 32 is the space
 
 
 def append_info(line: str, info: Iterable[tuple[str, str]]) -> str:
@@ -40,4 +40,4 @@ def escape_info(text: str) -> str:
 
     Source: VCF 4.3, section 1.2.
     """
-    return text.translate(str.maketrans(_ESCAPES))
+    return text.translate(_ESCAPES)

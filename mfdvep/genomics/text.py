@@ -6,8 +6,9 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression, has_end
@@ -45,29 +46,33 @@ class TextStream:
         self.name = "standard input" if is_stdin else str(path)
         path = Path(path)
         try:
-            file = sys.stdin.buffer if is_stdin else path.open("rb")
+            # typed as any binary stream, but standard input is buffered
+            file = cast(BufferedReader, sys.stdin.buffer) if is_stdin else path.open("rb")
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}; give a file that can be read") from error
         self.is_file = not is_stdin and path.is_file()
-        self._opened: list[BinaryIO] = [] if is_stdin else [file]
-        self._stream, self._tail = file, None
+        self._opened: list[BufferedReader | gzip.GzipFile] = [] if is_stdin else [file]
+        self._stream: BufferedReader | gzip.GzipFile = file
+        self._tail: _Tail | None = None
         try:
             self.head = self._inflate(file)
         except InputError:
             self.close()
             raise
 
-    def _inflate(self, file: BinaryIO) -> bytes:
+    def _inflate(self, file: BufferedReader) -> bytes:
         """Set the stream of inflated bytes and return the first of them."""
+        source: BufferedReader | _Tail = file
         try:
             form = compression(file.peek(18))
             if form is Compression.BGZF:
                 if self.is_file and not has_end(file):
                     raise self._truncated()
-                self._tail = file = _Tail(file)
+                source = self._tail = _Tail(file)
             if form is not Compression.NONE:
                 # bgzip is gzip of many members; pysam.BGZFile would drop carriage returns
-                self._stream = gzip.GzipFile(fileobj=file, mode="rb")
+                # the stub asks for seek too, which only going back would call
+                self._stream = gzip.GzipFile(fileobj=source, mode="rb")  # type: ignore[arg-type]
                 self._opened.insert(0, self._stream)
             return self._stream.peek(16)[:16]
         except (EOFError, OSError, zlib.error) as error:

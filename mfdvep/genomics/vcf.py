@@ -8,18 +8,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pysam
 from cyvcf2 import VCF
 
 from mfdvep.errors import InputError, OutputError
-from mfdvep.genomics.info import append_info, escape_info, format_float
+from mfdvep.genomics.info import append_info
 from mfdvep.genomics.text import CODEC, TextStream
-
-# INFO as text belongs to the writer's callers too
-__all__ = ["Record", "VcfReader", "VcfWriter", "escape_info", "format_float", "open_vcf"]
-__all__ += ["write_index"]
 
 _FIXED = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 _INFO_ID = re.compile(r'##INFO=<(?:[^"]*,)?ID=([^,>]+)')
@@ -213,6 +209,8 @@ class VcfWriter:
         self._header = [*header_lines[:-1], *added, header_lines[-1]]
 
     def __enter__(self) -> VcfWriter:
+        self._file: BinaryIO | pysam.BGZFile
+        self._part: Path | None
         if self._path is None:
             self._file, self._part = sys.stdout.buffer, None
         else:
@@ -222,7 +220,8 @@ class VcfWriter:
                 if self._path.name.endswith(".gz"):
                     # opened first: pysam 0.24 crashes on a path that it cannot open
                     self._file.close()
-                    self._file = pysam.BGZFile(str(self._part), "wb")
+                    # the stub forgets that the index may be left out
+                    self._file = pysam.BGZFile(str(self._part), "wb")  # type: ignore[call-arg]
             except OSError as error:
                 raise self._failed(error) from error
         try:
@@ -240,7 +239,7 @@ class VcfWriter:
         line
             As `Record.line`; every other byte of it stays.
         info
-            Keys and values, escaped where needed (see `escape_info`).
+            Keys and values, escaped where needed (see `info.escape_info`).
 
         Raises
         ------
@@ -259,7 +258,7 @@ class VcfWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            if self._part is None:
+            if self._part is None or self._path is None:  # standard output has neither
                 self._file.flush()
                 return
             self._file.close()

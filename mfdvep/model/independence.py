@@ -5,7 +5,6 @@ Source: science.md "Independence" (MFD eq. 3 and 4).
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from mfdvep.model.mfd import Features

@@ -1,6 +1,7 @@
 """The MFD model: trunk, two halves of latent features, and weights made from metadata.
 
-Source: science.md "Network"; Rakowski et al., Bioinformatics 2024, doi 10.1093/bioinformatics/btae403.
+Source: science.md "Network"; Rakowski et al., Bioinformatics 2024,
+doi 10.1093/bioinformatics/btae403.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ Source: science.md "Network" 1-2 (MFD; Basenji2, Kelley 2018; Avsec 2021, Extend
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -108,7 +110,7 @@ class Trunk(nn.Module):
         self.stem_residual = _Residual(_Conv(channels[0], channels[0], 1))
         self.tower = nn.ModuleList(
             nn.Sequential(_Conv(n_in, n_out, 5), _Residual(_Conv(n_out, n_out, 1)))
-            for n_in, n_out in zip(channels[:-1], channels[1:], strict=True)
+            for n_in, n_out in pairwise(channels)
         )
         self.blocks = nn.Sequential(
             *(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mfdvep import __version__
-from mfdvep.genomics.variants import VariantStatus
 from mfdvep.genomics.info import escape_info, format_float
+from mfdvep.genomics.variants import VariantStatus
 from mfdvep.scoring.effects import KINDS, EffectBatch
 
 _SUMMARY = {"combined": "MFD_MAX", "biological": "MFD_BIO", "technical": "MFD_TECH"}
@@ -68,8 +68,8 @@ def info_values(
         effects = [getattr(batch, kind)[row] for kind in KINDS]
         # a stable sort, so that ties come in track order everywhere
         for track in np.argsort(-np.abs(effects[0]), kind="stable")[:top_k]:
-            values = "|".join(format_float(float(effect[track])) for effect in effects)
-            entries.append(f"{alt}|{names[track]}|{values}")
+            numbers = "|".join(format_float(float(effect[track])) for effect in effects)
+            entries.append(f"{alt}|{names[track]}|{numbers}")
     values = [("MFD", ",".join(entries))] if entries else []
     for kind, key in _SUMMARY.items():
         largest = [_largest(getattr(batch, kind)[row]) for row in rows]

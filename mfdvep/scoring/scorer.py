@@ -125,8 +125,8 @@ class Scorer:
         status = [state for state, _ in checked]
         pending: list[int] = []
         windows: list[np.ndarray] = []
-        for i, (state, change) in enumerate(checked):
-            if state is VariantStatus.OK:
+        for i, (_, change) in enumerate(checked):
+            if change is not None:  # its status is OK
                 pair = self._windows(*change)
                 if pair is None:
                     status[i] = VariantStatus.N_RICH
@@ -140,8 +140,15 @@ class Scorer:
                 pending, windows = [], []
         if not np.isfinite(effects[:, [s is VariantStatus.OK for s in status]]).all():
             raise ModelError("the model gave an effect that is not finite; its weights are damaged")
+        combined, biological, technical = effects
         return EffectBatch(
-            tuple(variants), tuple(status), *effects, tracks=self.tracks, provenance=self.provenance
+            tuple(variants),
+            tuple(status),
+            combined,
+            biological,
+            technical,
+            tracks=self.tracks,
+            provenance=self.provenance,
         )
 
     def status(self, variant: Variant) -> VariantStatus:

@@ -44,7 +44,7 @@ def halves_independence(
         forest_accuracy: of a random forest that tells true pairs from shuffled ones (chance 0.5).
     """
     forward, backward = _fresh_r2(fit, held, seed, hidden, epochs, progress)
-    pairs = [tuple(half.numpy() for half in features) for features in (fit, held)]
+    pairs = [(x.biological.numpy(), x.technical.numpy()) for x in (fit, held)]
     return {
         "r2_technical_from_biological": forward,
         "r2_biological_from_technical": backward,

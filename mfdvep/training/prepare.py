@@ -168,7 +168,8 @@ def prepare(
             if progress is not None:
                 progress(done, len(files) + len(kept))
 
-        labels, absent, rows = BinLabels(grid), Counter(), []
+        labels, rows = BinLabels(grid), []
+        absent: Counter[str] = Counter()
         for row, file in enumerate(files):
             peaks = read_intervals(file, genome.contigs, resolve=genome.resolve)
             _check_labelled(peaks, labelled[row], file, genome)

@@ -28,9 +28,9 @@ class TrainingConfig:
     independence
         lambda of eq. 4; 0 leaves the penalty out (the predictors are trained all the same).
     track_balance
-        Each track's loss is divided by the entropy of its base rate to this power, weights scaled
-        to a mean of 1; 0 is eq. 4 as printed. Broad tracks else outweigh narrow ones by their
-        larger entropy. The weight of a track does not move its best probabilities.
+        Each track's loss is divided by the entropy of its base rate to this power; 0 is eq. 4 as
+        printed, in which broad tracks outweigh narrow ones by their larger entropy. A track's
+        weight does not move the probabilities that are best for it.
     max_shift
         Each sequence is moved by up to so many bases, at random; half are reverse complemented.
     validate_every, validation_bins, patience

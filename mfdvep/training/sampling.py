@@ -51,13 +51,14 @@ def group_bins(data: TrainingSet, rows: np.ndarray, k: int, rng: np.random.Gener
     contig = data.bin_contig[rows].astype(np.int64)
     # one axis for all contigs, on which two of them are never within k bins
     place = index + contig * (int(index.max(initial=0)) + 2 * k)
-    starts, i = [], 0
+    begun: list[int] = []
+    i = 0
     while i < len(rows):
         new_contig = i == 0 or contig[i] != contig[i - 1]
         start = place[i] - (int(rng.integers(k)) if new_contig else 0)
-        starts.append(start)
+        begun.append(start)
         i = int(np.searchsorted(place, start + k))
-    starts = np.asarray(starts)
+    starts = np.asarray(begun)
     group = np.searchsorted(starts, place, side="right") - 1  # (n_rows,)
     grouped = np.full((len(starts), k), -1, dtype=np.int64)
     grouped[group, place - starts[group]] = rows

@@ -58,10 +58,14 @@ def masked_bce(logits: Tensor, labels: Tensor, mask: Tensor, weight: Tensor) -> 
 
 
 def track_weights(rates: Tensor, balance: float) -> Tensor:
-    """Return the factor of each track's loss, (O,): its entropy to the power -balance, mean 1."""
+    """Return the factor of each track's loss, (O,): its entropy to the power -balance.
+
+    The factors are scaled so that the loss starts where it would without them, and the penalty
+    keeps its weight beside it.
+    """
     entropy = -(torch.xlogy(rates, rates) + torch.xlogy(1 - rates, 1 - rates))
-    weight = entropy ** -balance
-    return weight / weight.mean()
+    weight = entropy**-balance
+    return weight * (entropy.sum() / (weight * entropy).sum())
 
 
 def base_rates(data: TrainingSet, rows: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdvep.errors import InputError, OutputError
-from mfdvep.genomics.vcf import VcfWriter, escape_info, format_float, open_vcf, write_index
+from mfdvep.genomics.info import escape_info, format_float
+from mfdvep.genomics.vcf import VcfWriter, open_vcf, write_index
 
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 HEADER = [

@@ -165,9 +165,7 @@ def refuse(scorer, tmp_path, text: bytes, says: str) -> None:
     """Score a file that must be refused; nothing but it may be there afterwards."""
     (tmp_path / "in.vcf").write_bytes(text)
     with pytest.raises(InputError, match=says):
-        score_vcf(
-            tmp_path / "in.vcf", scorer, tmp_path / "o.vcf.gz", matrix=tmp_path / "m.parquet"
-        )
+        score_vcf(tmp_path / "in.vcf", scorer, tmp_path / "o.vcf.gz", matrix=tmp_path / "m.parquet")
     assert left_behind(tmp_path) == {"in.vcf"}
 
 

@@ -1,0 +1,121 @@
+"""Metrics of held-out bins against independent oracles, and the report made of them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_model
+from scipy.stats import mannwhitneyu
+from training.simulated import TRACKS, simulate
+
+from mfdvep.errors import InputError, OutputError
+from mfdvep.model.config import Variable
+from mfdvep.model.mfd import Features
+from mfdvep.training.evaluation import held_out_features, predictions, summarise, track_scores
+from mfdvep.training.halves import canonical_correlation, halves_independence
+from mfdvep.training.report import evaluate_model, write_metrics
+
+
+def test_auroc_is_mann_whitneys_and_missing_labels_do_not_count():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(60, 4)).round(1)  # with ties
+    labels = rng.random((60, 4)) < 0.4
+    mask = rng.random((60, 4)) < 0.8
+    labels[:, 3] = True
+    found = track_scores(scores, labels, mask)
+    for track in range(3):
+        known = mask[:, track]
+        positive, negative = (scores[known & (labels[:, track] == k), track] for k in (1, 0))
+        u = mannwhitneyu(positive, negative).statistic
+        assert found["auroc"][track] == pytest.approx(u / len(positive) / len(negative))
+    assert np.isnan([found["auroc"][3], found["auprc"][3]]).all()
+
+
+def test_auprc_of_a_case_to_check_by_eye():
+    scores = np.array([[4.0], [3.0], [2.0], [1.0]])
+    labels = np.array([[1], [0], [1], [0]])
+    found = track_scores(scores, labels, np.ones((4, 1), dtype=bool))
+    assert found["auprc"][0] == pytest.approx((1 / 1 + 2 / 3) / 2)
+    assert found["auroc"][0] == 0.75
+
+
+def test_means_leave_out_tracks_without_a_value():
+    values = {"auroc": np.array([0.5, 1.0, np.nan]), "auprc": np.array([0.1, 0.3, np.nan])}
+    summary = summarise(dict.fromkeys(("combined", "biological", "technical"), values),
+                        ("a", "b", "b"))  # fmt: skip
+    assert summary["all"]["combined_auroc"] == 0.75
+    assert summary["b"] == {
+        "n_tracks": 1,
+        **{f"{k}_{m}": v for k in ("combined", "biological", "technical")
+           for m, v in (("auroc", 1.0), ("auprc", 0.3))},
+    }  # fmt: skip
+
+
+def pairs(n: int, seed: int, share: float) -> Features:
+    """Return halves of 4 features that share this part of their variance."""
+    generator = torch.Generator().manual_seed(seed)
+    common, a, b = (torch.randn(n, 4, generator=generator) for _ in range(3))
+    return Features(*(share**0.5 * common + (1 - share) ** 0.5 * x for x in (a, b)))
+
+
+def test_independent_halves_tell_nothing_of_each_other():
+    found = halves_independence(pairs(2000, 0, 0.0), pairs(2000, 1, 0.0), epochs=3, hidden=32)
+    assert found["r2_technical_from_biological"] < 0.02
+    assert found["canonical_correlation"] < 0.06
+    assert 0.45 < found["forest_accuracy"] < 0.55
+
+
+def test_dependent_halves_are_found_out():
+    found = halves_independence(pairs(2000, 0, 0.9), pairs(2000, 1, 0.9), epochs=10, hidden=32)
+    assert found["r2_technical_from_biological"] > 0.6
+    assert found["r2_biological_from_technical"] > 0.6
+    assert found["canonical_correlation"] == pytest.approx(0.9, abs=0.03)
+    assert found["forest_accuracy"] > 0.8
+
+
+def test_canonical_correlation_ignores_any_linear_change():
+    fit, held = (tuple(half.numpy().astype(float) for half in pairs(500, s, 0.5)) for s in (2, 3))
+    change = np.random.default_rng(4).normal(size=(4, 4))
+    changed = [(a @ change + 3, b) for a, b in (fit, held)]
+    assert canonical_correlation(fit, held) == pytest.approx(canonical_correlation(*changed))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return simulate(tmp_path_factory.mktemp("set") / "set", n_bins=400)[0]
+
+
+@pytest.fixture(scope="module")
+def model():
+    variables = (Variable("target", "biological"), Variable("assay", "technical"))
+    return make_model(TRACKS, variables=variables)
+
+
+def test_report(model, data, tmp_path):
+    seen = []
+    metrics = evaluate_model(
+        model, data, split="validation", progress=lambda done, total: seen.append((done, total))
+    )
+    rows = data.rows("validation")
+    assert metrics["bins"] == len(rows) == seen[-1][0] == seen[-1][1]
+    assert metrics["summary"]["all"]["n_tracks"] == 8
+    assert set(metrics["summary"]) == {"all", "a", "b"}
+    assert [t["positives"] for t in metrics["tracks"]] == data.labels(rows).sum(0).tolist()
+    scores = predictions(model, held_out_features(model, data, rows))["technical"]
+    auroc = track_scores(scores, data.labels(rows), data.label_mask(rows))["auroc"]
+    assert metrics["tracks"][2]["technical_auroc"] == pytest.approx(auroc[2], abs=1e-5)
+    assert evaluate_model(model, data, split="validation") == metrics
+    write_metrics(metrics, tmp_path / "m.json")
+    assert json.loads((tmp_path / "m.json").read_text()) == metrics
+    with pytest.raises(OutputError, match="exists"):
+        write_metrics(metrics, tmp_path / "m.json")
+
+
+def test_refusals(model, data):
+    with pytest.raises(InputError, match="0 test bins"):
+        evaluate_model(model, data)
+    with pytest.raises(InputError, match="not the model's"):
+        evaluate_model(make_model(), data)
