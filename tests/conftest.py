@@ -14,7 +14,7 @@ from mfdvep.model.metadata import MetadataSchema
 from mfdvep.model.mfd import MFDModel
 from mfdvep.model.tracks import TrackTable
 
-torch.set_num_threads(1)
+torch.set_num_threads(1)  # tests run beside each other; benchmarks set their own
 
 SMALL_TRACKS = TrackTable(
     {

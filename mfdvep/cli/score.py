@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mfdvep.cli.progress import progress_bar
+from mfdvep.errors import InputError
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
 
@@ -42,6 +43,7 @@ def default_output(vcf: str) -> str:
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
+@click.option("--write-index", is_flag=True, help="Write the .tbi of a sorted VCF.gz.")
 @click.option("--force", is_flag=True, help="Overwrite outputs.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 def score(
@@ -59,6 +61,7 @@ def score(
     device: str,
     batch_size: int,
     threads: int | None,
+    write_index: bool,
     force: bool,
     quiet: bool,
 ) -> None:
@@ -75,6 +78,7 @@ def score(
     import torch
 
     from mfdvep.genomics.genome import Genome
+    from mfdvep.genomics.vcf import write_index as index_vcf
     from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model
     from mfdvep.scoring.pipeline import score_vcf
     from mfdvep.scoring.scorer import Scorer
@@ -94,6 +98,8 @@ def score(
         batch_size=batch_size,
     )
     target = output or default_output(vcf)
+    if write_index and not target.endswith(".gz"):
+        raise InputError(f"{target}: only bgzip output has an index; give -o NAME.vcf.gz")
     with progress_bar("scoring", "records", quiet=quiet) as bar:
         summary = score_vcf(
             vcf,
@@ -106,6 +112,8 @@ def score(
             force=force,
             progress=bar,
         )
+    if write_index:
+        index_vcf(target)
     if quiet:
         return
     counts = ", ".join(f"{name} {n}" for name, n in summary.status.items() if n)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cyvcf2
 import numpy as np
 import pytest
 
@@ -71,6 +72,12 @@ def test_outputs_are_not_overwritten_without_force(run, few, tmp_path):
     assert score(run, few, "--force", "-q") == (0, "", "")
 
 
+def test_the_index_finds_records_by_region(run, few, tmp_path):
+    assert score(run, few, "--write-index", "-q")[0] == 0
+    found = list(cyvcf2.VCF(str(tmp_path / "few.mfd.vcf.gz"))("chrA:1600-1612"))
+    assert [record.POS for record in found] == [1610]
+
+
 def test_where_chooses_tracks(run, few, tmp_path):
     matrix = tmp_path / "m.parquet"
     code, *_ = score(run, few, "--where", "target=CTCF", "--matrix", str(matrix))
@@ -87,6 +94,7 @@ def test_where_chooses_tracks(run, few, tmp_path):
         (["-m", "nothing"], "bundled models: regulome45"),
         (["--shifts", "0"], "shifts"),
         (["-o", "x.txt"], "ends in .vcf.gz"),
+        (["-o", "x.vcf", "--write-index"], "only bgzip output has an index"),
     ],
 )
 def test_refusals(run, few, options, says):
