@@ -14,10 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mfdvep import __version__
 from mfdvep.errors import OutputError, TrainingError
@@ -28,55 +26,12 @@ from mfdvep.model.metadata import MetadataSchema
 from mfdvep.model.mfd import Features, MFDModel
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.evaluation import validation_scores
-from mfdvep.training.recipe import Recipe, TrainingConfig
+from mfdvep.training.objective import base_rates, learning_rate, masked_bce, track_weights
+from mfdvep.training.recipe import Recipe
 from mfdvep.training.sampling import Batch, batches
 
 Progress = Callable[[int, int, dict[str, float]], None]
 CHECKPOINT, LOG, MODEL = "checkpoint.pt", "log.jsonl", "model"
-
-
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Return the rate of a step: linear warm-up, then a cosine down to 1 % of the peak."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
-def masked_bce(logits: Tensor, labels: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean binary cross-entropy over the labels that are not missing.
-
-    Parameters
-    ----------
-    logits, labels, mask
-        Each (n, O); mask is False where a label is missing.
-    weight
-        (O,) factor of each track's loss.
-    """
-    loss = F.binary_cross_entropy_with_logits(logits, labels, weight=weight, reduction="none")
-    return (loss * mask).sum() / mask.sum().clamp_min(1)
-
-
-def track_weights(rates: Tensor, balance: float) -> Tensor:
-    """Return the factor of each track's loss, (O,): its entropy to the power -balance.
-
-    The factors are scaled so that the loss starts where it would without them, and the penalty
-    keeps its weight beside it.
-    """
-    entropy = -(torch.xlogy(rates, rates) + torch.xlogy(1 - rates, 1 - rates))
-    weight = entropy**-balance
-    return weight * (entropy.sum() / (weight * entropy).sum())
-
-
-def base_rates(data: TrainingSet, rows: np.ndarray) -> np.ndarray:
-    """Return each track's share of positive bins among its labelled ones, (O,), never 0 or 1."""
-    positive = np.zeros(len(data.tracks))
-    labelled = np.zeros(len(data.tracks))
-    for part in np.array_split(rows, max(1, len(rows) // 4096)):
-        mask = data.label_mask(part)
-        positive += (data.labels(part) * mask).sum(0)
-        labelled += mask.sum(0)
-    return (positive + 0.5) / (labelled + 1)
 
 
 class Trainer:

@@ -15,8 +15,9 @@ from mfdvep.model.tracks import TrackTable
 from mfdvep.training.dataset import SetContig, TrainingSet
 from mfdvep.training.set_writer import TrainingSetWriter
 
-BIOLOGY = {"X": "TGACTCATGA", "Y": "CCACCAGGGG"}
-BIAS = {"a": "GGGCGGGGCG", "b": "TTTATTTATT"}
+# clusters of a motif: a single one takes a network of this size minutes to find
+BIOLOGY = {"X": "TGACTCA" * 4, "Y": "CCACCAG" * 4}
+BIAS = {"a": "GGGCGGA" * 4, "b": "TTTATTC" * 4}
 MARGIN = 16  # bins at a contig's ends that are not in the set
 
 TRACKS = TrackTable(
@@ -64,8 +65,8 @@ def simulate(folder: Path, *, n_bins: int = 6000, seed: int = 0) -> tuple[Traini
             holds = rng.random((n, 4)) < 0.15
             for bin_, motif in np.argwhere(holds):
                 # each motif in a stretch of its own, so that two never overlap
-                start = bin_ * 128 + 32 * motif + rng.integers(0, 32 - 10)
-                codes[start : start + 10] = motifs[motif]
+                start = bin_ * 128 + 32 * motif + rng.integers(0, 32 - 28)
+                codes[start : start + 28] = motifs[motif]
             inner = np.arange(MARGIN, n - MARGIN)
             labels = holds[inner] @ uses.T  # (n, 8) bool: either motif gives a peak
             writer.add_contig(codes)
