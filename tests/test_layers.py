@@ -18,6 +18,7 @@ LEVELS = {
     "genomics.sequences": 1,
     "genomics": 2,
     "model": 2,
+    "scoring.outputs": 1,
     "scoring.effects": 3,
     "scoring.annotation": 4,
     "scoring.scorer": 4,

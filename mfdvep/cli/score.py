@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def default_output(vcf: str) -> str:
 )
 @click.option("--top-k", type=click.IntRange(min=0), default=3, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
-@click.option("--batch-size", type=click.IntRange(min=2), default=128, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
 @click.option("--write-index", is_flag=True, help="Write the .tbi of a sorted VCF.gz.")
 @click.option("--force", is_flag=True, help="Overwrite outputs.")
@@ -72,7 +73,7 @@ def score(
 
     \b
     Example:
-      mfdvep score examples/variants.vcf.gz -f examples/genome.fa.gz -o out.vcf.gz \\
+      mfdvep score examples/variants.vcf.gz -f examples/genome.fa -o out.vcf.gz \\
         --matrix out.parquet
     """
     import torch
@@ -80,6 +81,7 @@ def score(
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.vcf import write_index as index_vcf
     from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model
+    from mfdvep.scoring.outputs import check_outputs
     from mfdvep.scoring.pipeline import score_vcf
     from mfdvep.scoring.scorer import Scorer
 
@@ -100,6 +102,7 @@ def score(
     target = output or default_output(vcf)
     if write_index and not target.endswith(".gz"):
         raise InputError(f"{target}: only bgzip output has an index; give -o NAME.vcf.gz")
+    check_outputs({"index": f"{target}.tbi" if write_index else None}, [vcf], force=force)
     with progress_bar("scoring", "records", quiet=quiet) as bar:
         summary = score_vcf(
             vcf,
@@ -108,7 +111,7 @@ def score(
             matrix=matrix,
             stats=stats,
             top_k=top_k,
-            command=" ".join(["mfdvep", *sys.argv[1:]]),
+            command=shlex.join(["mfdvep", *sys.argv[1:]]),
             force=force,
             progress=bar,
         )

@@ -23,16 +23,19 @@ def header_lines(batch_provenance: dict, *, command: str, top_k: int) -> list[st
         With "model" (name, sha256), "reference" (file, fingerprint), "scale", "shifts", "strand".
     """
     p = batch_provenance
+    n_shifts, strand = len(p["shifts"]), p["strand"]
     how = (
-        f"ALT minus REF on the {p['scale']} scale, averaged over {len(p['shifts'])} shifts "
-        f"and {p['strand']} strand(s)"
+        f"ALT minus REF on the {p['scale']} scale, averaged over "
+        f"{n_shifts} shift{'s' if n_shifts > 1 else ''} and "
+        f"{'both strands' if strand == 'both' else f'the {strand} strand'}"
     )
+    model, reference = p["model"], p["reference"]
     lines = [
         f"##mfdvepVersion={__version__}",
-        f"##mfdvepCommand={command}",
-        f"##mfdvepModel=<ID={p['model']['name']},sha256={p['model']['sha256']}>",
-        f'##mfdvepReference=<File="{p["reference"]["file"]}",'
-        f"Fingerprint={p['reference']['fingerprint']}>",
+        f"##mfdvepCommand={_one_line(command)}",
+        f'##mfdvepModel=<ID=model,Name="{_quoted(model["name"])}",SHA256={model["sha256"]}>',
+        f'##mfdvepReference=<ID=reference,File="{_quoted(reference["file"])}",'
+        f"Fingerprint={reference['fingerprint']}>",
         '##INFO=<ID=MFD,Number=.,Type=String,Description="mfdvep: the '
         f"{top_k} tracks of each ALT with the largest combined effect in size, {how}. "
         'Format: ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL">',
@@ -81,3 +84,13 @@ def info_values(
 def _largest(effects: np.ndarray) -> float:
     """Return the effect of largest size, with its sign; NaN if there is none."""
     return float(effects[np.argmax(np.abs(effects))])
+
+
+def _one_line(text: str) -> str:
+    """Return text in which characters that would end or break a header line are spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _quoted(text: str) -> str:
+    """Return text for between the quotes of a header value. Source: VCF 4.3, section 1.4."""
+    return _one_line(text).replace("\\", "\\\\").replace('"', '\\"')

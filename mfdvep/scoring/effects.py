@@ -1,13 +1,15 @@
 """Effects of variants as an array and as a Parquet matrix.
 
 The file: one row an ALT with its variant, status, and three fixed-size lists of float32, one value
-a track; the track table and the run's provenance are in the file's metadata, under "mfdvep".
+a track, null where the ALT was not scored; the track table and the run's provenance are in the
+file's metadata, under "mfdvep".
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mfdvep.errors import InputError
+from mfdvep.errors import InputError, OutputError
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.model.tracks import TrackTable
 
 KINDS = ("combined", "biological", "technical")
 _KEY = b"mfdvep"
+_ROW_GROUP = 4096  # rows; 22 MB of effects for 442 tracks
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,14 @@ def _schema(n_tracks: int, metadata: dict[str, Any]) -> pa.Schema:
             pa.field("ref", pa.string(), nullable=False),
             pa.field("alt", pa.string(), nullable=False),
             pa.field("status", pa.string(), nullable=False),
-            *(pa.field(kind, effects, nullable=False) for kind in KINDS),
+            *(pa.field(kind, effects) for kind in KINDS),  # null where not scored
         ],
         metadata={_KEY: json.dumps(metadata).encode()},
     )
 
 
 class EffectWriter:
-    """Writes effect batches to a Parquet file, one row group a batch.
+    """Writes effect batches to a Parquet file, in row groups of some thousand rows.
 
     Parameters
     ----------
@@ -83,6 +86,11 @@ class EffectWriter:
         The file; the caller takes care of renaming it into place.
     tracks, provenance
         Kept in the file's metadata.
+
+    Raises
+    ------
+    OutputError
+        On opening, writing or closing: the file cannot be written, e.g. the disk is full.
     """
 
     def __init__(self, path: str | Path, tracks: TrackTable, provenance: dict[str, Any]) -> None:
@@ -90,7 +98,17 @@ class EffectWriter:
             "tracks": {name: list(values) for name, values in tracks.columns.items()},
             "provenance": provenance,
         }
-        self._file = pq.ParquetWriter(path, _schema(len(tracks), metadata), compression="zstd")
+        self._path, self._pending = path, list[pa.Table]()
+        with self._writing():
+            schema = _schema(len(tracks), metadata)
+            self._file = pq.ParquetWriter(path, schema, compression="zstd")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written: {error}") from error
 
     def write(self, batch: EffectBatch) -> None:
         """Append the rows of a batch."""
@@ -103,14 +121,29 @@ class EffectWriter:
             for name in ("record", "allele", "chrom", "pos", "ref", "alt")
         ]
         columns.append(pa.array([str(status) for status in batch.status]))
+        missing = pa.array(~batch.scored)
         for kind in KINDS:
             values = pa.array(np.ascontiguousarray(getattr(batch, kind)).reshape(-1))
-            columns.append(pa.FixedSizeListArray.from_arrays(values, type=schema.field(kind).type))
-        self._file.write_table(pa.Table.from_arrays(columns, schema=schema))
+            columns.append(
+                pa.FixedSizeListArray.from_arrays(
+                    values, type=schema.field(kind).type, mask=missing
+                )
+            )
+        self._pending.append(pa.Table.from_arrays(columns, schema=schema))
+        if sum(map(len, self._pending)) >= _ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            with self._writing():
+                self._file.write_table(pa.concat_tables(self._pending).combine_chunks())
+            self._pending = []
 
     def close(self) -> None:
-        """Write the file's footer."""
-        self._file.close()
+        """Write what is left, and the file's footer."""
+        self._flush()
+        with self._writing():
+            self._file.close()
 
 
 def read_effects(path: str | Path) -> EffectBatch:
@@ -131,10 +164,7 @@ def read_effects(path: str | Path) -> EffectBatch:
     tracks = TrackTable({name: tuple(v) for name, v in metadata["tracks"].items()})
     names: Sequence[str] = ("chrom", "pos", "ref", "alt", "record", "allele")
     rows = zip(*(table[name].to_pylist() for name in names), strict=True)
-    effects = {
-        kind: table[kind].combine_chunks().flatten().to_numpy().reshape(-1, len(tracks))
-        for kind in KINDS
-    }
+    effects = {kind: _dense(table[kind], len(tracks)) for kind in KINDS}
     return EffectBatch(
         variants=tuple(Variant(*row) for row in rows),
         status=tuple(VariantStatus(name) for name in table["status"].to_pylist()),
@@ -142,3 +172,12 @@ def read_effects(path: str | Path) -> EffectBatch:
         tracks=tracks,
         provenance=metadata["provenance"],
     )
+
+
+def _dense(column: pa.ChunkedArray, n_tracks: int) -> np.ndarray:
+    """Return a column of lists as float32 (n, O), NaN where a list is null."""
+    out = np.full((len(column), n_tracks), np.nan, dtype=np.float32)
+    known = column.is_valid().to_numpy()
+    values = [chunk.flatten().to_numpy() for chunk in column.chunks]  # leaves out null lists
+    out[known] = np.concatenate(values).reshape(-1, n_tracks) if values else 0
+    return out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -18,9 +17,10 @@ from mfdvep.errors import InputError, OutputError
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.info import escape_info
 from mfdvep.genomics.variants import Variant, VariantStatus
-from mfdvep.genomics.vcf import Record, VcfWriter, open_vcf
+from mfdvep.genomics.vcf import Record, VcfReader, VcfWriter, open_vcf
 from mfdvep.scoring.annotation import header_lines, info_values
 from mfdvep.scoring.effects import EffectWriter
+from mfdvep.scoring.outputs import Parts, check_outputs
 from mfdvep.scoring.scorer import Scorer
 
 CHUNK = 128  # records a batch
@@ -89,12 +89,12 @@ def score_vcf(
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it.
     OutputError
-        An output exists and `force` is not set. No output is left half-written.
+        See `check_outputs`; or an output cannot be written. None is left half-written.
     """
     began = time.monotonic()
-    for path in (matrix, stats):
-        if path is not None and Path(path).exists() and not force:
-            raise OutputError(f"{path} exists; choose another output or use --force")
+    outputs = {"output": output, "matrix": matrix, "stats": stats}
+    fasta = scorer.genome.path
+    check_outputs(outputs, [vcf, fasta, f"{fasta}.fai", f"{fasta}.gzi"], force=force)
     provenance = run_provenance(scorer, command)
     names = [escape_info(name) for name in scorer.tracks.names]
     counts: Counter[VariantStatus] = Counter()
@@ -104,7 +104,7 @@ def score_vcf(
         reader = stack.enter_context(open_vcf(vcf))
         records = check_reference(reader, scorer, vcf)
         added = header_lines(provenance, command=command, top_k=top_k)
-        parts = stack.enter_context(_Parts(matrix, stats))
+        parts = stack.enter_context(Parts(matrix, stats))
         writer = stack.enter_context(VcfWriter(output, reader.header_lines, added, force=force))
         table = EffectWriter(parts[matrix], scorer.tracks, provenance) if matrix else None
         if table is not None:
@@ -133,8 +133,11 @@ def score_vcf(
             n_records, counts.total(), status, contigs, time.monotonic() - began, provenance
         )
         if stats is not None:
-            text = json.dumps(asdict(summary), indent=1)
-            parts[stats].write_text(text + "\n", encoding="utf-8")
+            try:
+                text = json.dumps(asdict(summary), indent=1)
+                parts[stats].write_text(text + "\n", encoding="utf-8")
+            except OSError as error:
+                raise OutputError(f"{stats}: cannot be written: {error.strerror}") from error
     return summary
 
 
@@ -154,56 +157,43 @@ def _reference(genome: Genome) -> dict[str, str]:
     return {"file": Path(genome.path).name, "fingerprint": genome.fingerprint}
 
 
-def check_reference(records: Iterable[Record], scorer: Scorer, vcf: str | Path) -> Iterator[Record]:
-    """Return the records again, after the first thousand were held against the reference.
+def check_reference(reader: VcfReader, scorer: Scorer, vcf: str | Path) -> Iterator[Record]:
+    """Return the records, after the first thousand were held against the reference.
 
     Raises
     ------
     InputError
         No contig of them is in the reference, or most of their REF alleles disagree with it.
     """
-    records = iter(records)
+    records = iter(reader)
     head = list(islice(records, GUARD))
-    seen = Counter(scorer.status(v) for record in head for v in alleles_of(record))
-    found, total = sorted({record.chrom for record in head}), seen.total()
-    reference = scorer.genome
-    if total and seen[VariantStatus.CONTIG_MISSING] == total:
+    genome = scorer.genome
+    chroms = sorted({record.chrom for record in head})
+    if chroms and all(genome.resolve(chrom) is None for chrom in chroms):
         raise InputError(
-            f"{vcf}: no contig of the first {len(head)} records ({', '.join(found[:5])}) is in "
-            f"{reference.path} ({', '.join(list(reference.contigs)[:5])}, ...); "
+            f"{vcf}: no contig of the first {len(head)} records ({', '.join(chroms[:5])}) is in "
+            f"{genome.path} ({', '.join(list(genome.contigs)[:5])}, ...); "
             "give the FASTA that the VCF was called on"
         )
+    seen = Counter(scorer.status(v) for record in head for v in alleles_of(record))
     wrong, right = seen[VariantStatus.REF_MISMATCH], seen[VariantStatus.OK]
     if wrong > right and wrong >= 10:
         raise InputError(
-            f"{vcf}: REF disagrees with {reference.path} in {wrong} of the first {wrong + right} "
-            "alleles checked; is the FASTA the right assembly? Give the one the VCF was called on"
+            f"{vcf}: REF disagrees with {genome.path} in {wrong} of the first {wrong + right} "
+            f"alleles checked{_other_lengths(reader, genome)}; is the FASTA the right assembly? "
+            "Give the one the VCF was called on"
         )
     return chain(head, records)
 
 
-class _Parts:
-    """Temporary files beside the outputs: moved into place together, or removed on an error."""
-
-    def __init__(self, *outputs: str | Path | None) -> None:
-        self._parts = {
-            out: Path(out).with_name(f".{Path(out).name}.{os.getpid()}.part")
-            for out in outputs
-            if out is not None
-        }
-
-    def __getitem__(self, output: str | Path) -> Path:
-        return self._parts[output]
-
-    def __enter__(self) -> _Parts:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for output, part in self._parts.items():
-            if kind is None:
-                os.replace(part, output)
-            else:
-                part.unlink(missing_ok=True)
+def _other_lengths(reader: VcfReader, genome: Genome) -> str:
+    """Return the first contigs whose length in the VCF's header is not the reference's."""
+    differ = []
+    for name, length in reader.contigs.items():
+        found = genome.resolve(name)
+        if length is not None and found is not None and genome.contigs[found] != length:
+            differ.append(f"{name} has {length} bases in the VCF, {genome.contigs[found]} here")
+    return f" ({'; '.join(differ[:3])})" if differ else ""
 
 
 def _chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:

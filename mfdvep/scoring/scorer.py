@@ -29,7 +29,7 @@ from mfdvep.genomics.variants import (
     normalise,
     spelling_status,
 )
-from mfdvep.model.device import pick_device
+from mfdvep.model.device import full_float32, pick_device
 from mfdvep.model.mfd import Features, MFDModel
 from mfdvep.scoring.effects import EffectBatch
 
@@ -57,7 +57,7 @@ class Scorer:
     tracks
         Rows of the model's track table to score, all by default.
     device, batch_size
-        Where to compute ("auto", "cpu", "cuda"), and how many windows at once.
+        Where to compute ("auto", "cpu", "cuda"), and about how many windows at once.
 
     Raises
     ------
@@ -104,6 +104,7 @@ class Scorer:
             "averaging": "effects averaged over shifts and strands",
             "device": self.device.type,
             "precision": "float32",
+            "torch": torch.__version__,
         }
 
     @property
@@ -202,9 +203,12 @@ class Scorer:
         """Return effects (3 kinds, n, O) of windows (n, 2 alleles, K, 1153)."""
         n, _, k, _ = windows.shape
         codes = torch.from_numpy(windows.reshape(-1, WINDOW_BASES))
-        with torch.inference_mode():
+        with torch.inference_mode(), full_float32():
+            # parts of nearly one size: a last part of one window would be computed by another
+            # algorithm, whose rounding differs most
+            n_parts = max(1, len(codes) // max(2, self.batch_size))
             parts = [
-                self._model.features(part.to(self.device)) for part in codes.split(self.batch_size)
+                self._model.features(part.to(self.device)) for part in codes.tensor_split(n_parts)
             ]
             halves = Features(*(torch.cat(half) for half in zip(*parts, strict=True)))
             # (n, 2, K, O): what each half of each allele's features adds to the log-odds

@@ -98,6 +98,7 @@ def test_where_chooses_tracks(run, few, tmp_path):
         (["--shifts", "0"], "shifts"),
         (["-o", "x.txt"], "ends in .vcf.gz"),
         (["-o", "x.vcf", "--write-index"], "only bgzip output has an index"),
+        (["-o", "few.vcf.gz", "--matrix", "few.vcf.gz"], "is the output too"),
     ],
 )
 def test_refusals(run, few, options, says):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import SMALL_TRACKS
 
-from mfdvep.errors import InputError
+from mfdvep.errors import InputError, OutputError
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.scoring.effects import KINDS, EffectBatch, EffectWriter, read_effects
 
@@ -48,7 +48,24 @@ def test_the_file_is_plain_parquet(tmp_path):
     names = ["record", "allele", "chrom", "pos", "ref", "alt", "status", *KINDS]
     assert table.column_names == names
     assert str(table.schema.field("combined").type).startswith("fixed_size_list<element: float")
+    assert table["combined"].is_valid().to_pylist() == [True, False]  # null where not scored
     assert json.loads(table.schema.metadata[b"mfdvep"])["tracks"]["target"][0] == "CTCF"
+
+
+def test_rows_are_gathered_into_large_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr("mfdvep.scoring.effects._ROW_GROUP", 5)
+    writer = EffectWriter(tmp_path / "m.parquet", SMALL_TRACKS, {})
+    for seed in range(4):
+        writer.write(batch(3, seed))
+    writer.close()
+    groups = pq.ParquetFile(tmp_path / "m.parquet").metadata
+    assert [groups.row_group(i).num_rows for i in range(groups.num_row_groups)] == [6, 6]
+    assert len(read_effects(tmp_path / "m.parquet")) == 12
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written"):
+        EffectWriter(tmp_path / "none" / "m.parquet", SMALL_TRACKS, {})
 
 
 def test_other_files_are_refused(tmp_path):

@@ -133,8 +133,17 @@ def test_the_header_says_how(scorer, vcf, tmp_path):
     assert header[-1] == HEADER[-1]
     added = header[4:-1]
     assert added[1] == "##mfdvepCommand=mfdvep score in.vcf"
+    assert added[2] == '##mfdvepModel=<ID=model,Name="unsaved",SHA256=.>'
     assert "Format: ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL" in "".join(added)
     assert "ALT minus REF on the probability scale" in "".join(added)
+
+
+def test_any_text_fits_into_the_header(scorer, vcf, tmp_path):
+    command = "mfdvep score --where 'a=\"b\"'\nin.vcf"
+    score_vcf(vcf, scorer, tmp_path / "out.vcf", command=command)
+    header = cyvcf2.VCF(str(tmp_path / "out.vcf")).raw_header
+    assert "##mfdvepCommand=mfdvep score --where 'a=\"b\"'\\nin.vcf\n" in header
+    assert "##mfdvepReference=<ID=reference,File=" in header
 
 
 def test_a_header_alone(scorer, tmp_path):
@@ -154,7 +163,7 @@ def test_outputs_that_exist_are_kept(scorer, vcf, tmp_path):
     for name in ("o.vcf", "m.parquet", "s.json"):
         (tmp_path / name).write_text("mine")
         paths = {"matrix": tmp_path / "m.parquet", "stats": tmp_path / "s.json"}
-        with pytest.raises(OutputError, match=f"{name}.*exists"):
+        with pytest.raises(OutputError, match=f"{name} exists"):
             score_vcf(vcf, scorer, tmp_path / "o.vcf", **paths)
         assert (tmp_path / name).read_text() == "mine"
         assert left_behind(tmp_path) == {"in.vcf", name}
@@ -170,13 +179,15 @@ def refuse(scorer, tmp_path, text: bytes, says: str) -> None:
 
 
 def test_contigs_that_do_not_match(scorer, tmp_path):
-    body = [line(1000 + i, "A", chrom="NC_000001.11") for i in range(3)]
+    body = [line(1000 + i, alt, chrom="NC_000001.11") for i, alt in enumerate(("A", "*", "N"))]
     refuse(scorer, tmp_path, "\n".join([*HEADER, *body, ""]).encode(), "no contig of the first 3")
 
 
 def test_another_assembly(scorer, tmp_path):
     body = [line(1000 + i, BASES[999 + i], ref=other(BASES[999 + i])) for i in range(12)]
-    refuse(scorer, tmp_path, "\n".join([*HEADER, *body, ""]).encode(), "right assembly")
+    header = [text.replace("length=3000", "length=2900") for text in HEADER]
+    says = r"chr1 has 2900 bases in the VCF, 3000 here\); is the FASTA the right assembly"
+    refuse(scorer, tmp_path, "\n".join([*header, *body, ""]).encode(), says)
 
 
 def test_a_record_that_breaks_late_leaves_nothing(scorer, tmp_path):

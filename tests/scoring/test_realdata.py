@@ -39,7 +39,7 @@ def test_a_subset_of_1000_genomes(scorer, real_data, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("batch_size", [2, 5])
+@pytest.mark.parametrize("batch_size", [1, 5])
 def test_one_allele_alone_or_in_any_batch(scorer, real_data, batch_size):
     from mfdvep.genomics.vcf import open_vcf
     from mfdvep.scoring.pipeline import alleles_of

@@ -1,0 +1,79 @@
+"""The files that a run writes: checked before any work, in place whole at its end, or not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mfdvep.errors import OutputError
+
+
+def check_outputs(
+    outputs: Mapping[str, str | Path | None],
+    inputs: Sequence[str | Path],
+    *,
+    force: bool = False,
+) -> None:
+    """Refuse outputs that cannot be written or would destroy something.
+
+    Parameters
+    ----------
+    outputs
+        What each is for -> its path; None for one that is not wanted, "-" for standard output.
+    inputs
+        Files that are read.
+    force
+        Whether existing files may be replaced; inputs never are.
+
+    Raises
+    ------
+    OutputError
+        Two outputs of one path, an output that is an input, a folder that is missing, a path
+        that is a folder, or a file that exists without `force`.
+    """
+    read = {os.path.realpath(path) for path in inputs if str(path) != "-"}
+    seen: dict[str, str] = {}
+    for use, path in outputs.items():
+        if path is None or str(path) == "-":
+            continue
+        place, target = os.path.realpath(path), Path(path)
+        if place in read:
+            raise OutputError(f"{use} {path} is an input of this run; choose another output")
+        if place in seen:
+            raise OutputError(f"{use} {path} is the {seen[place]} too; give each output its own")
+        seen[place] = use
+        if target.is_dir():
+            raise OutputError(f"{use} {path} is a folder; give a file")
+        if not target.parent.is_dir():
+            raise OutputError(f"{use} {path}: no folder {target.parent}; make it first")
+        if target.exists() and not force:
+            raise OutputError(f"{use} {path} exists; choose another output or use --force")
+
+
+class Parts:
+    """Temporary files beside their outputs: renamed into place together, or removed on an error."""
+
+    def __init__(self, *outputs: str | Path | None) -> None:
+        self._parts = {
+            Path(out): Path(out).with_name(f".{Path(out).name}.{os.getpid()}.part")
+            for out in outputs
+            if out is not None
+        }
+
+    def __getitem__(self, output: str | Path) -> Path:
+        return self._parts[Path(output)]
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                for output, part in self._parts.items():
+                    os.replace(part, output)
+        except OSError as error:
+            raise OutputError(f"{output}: cannot be written: {error.strerror}") from error
+        finally:
+            for part in self._parts.values():
+                part.unlink(missing_ok=True)
