@@ -1,6 +1,6 @@
 """Print what the model predicts for the example's variants beside what was planted.
 
-    python examples/show_effects.py OUT.parquet [--all] [--truth TRUTH.tsv]
+    python examples/show_effects.py OUT.parquet [--all] [--tsv FILE] [--truth TRUTH.tsv]
 
 OUT.parquet is the matrix that `mfdvep score --matrix` writes for examples/variants.vcf.gz.
 """
@@ -197,6 +197,18 @@ def allele_table(scored: Sequence[AlleleResult], tracks) -> list[str]:
     return out
 
 
+def tsv(scored: Sequence[AlleleResult], tracks) -> str:
+    """Return one line a scored allele, tab-separated, as expected.tsv holds them."""
+    names = ("id", "alt", "motif", "effect", "combined", "biological", "technical", "rank", "top")
+    lines = ["\t".join(names)]
+    for allele in scored:
+        row, top = allele.truth, int(np.argmax(np.abs(allele.combined)))
+        means = (f"{value:.6f}" for value in allele.own)
+        lines.append("\t".join([*(row[name] for name in names[:4]), *means, str(allele.rank),
+                                tracks.names[top]]))  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
 def report(effects, truth: dict, *, every_allele: bool = False) -> str:
     """Return the text that is printed.
 
@@ -234,6 +246,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("matrix", help="Parquet file of `mfdvep score --matrix`")
     parser.add_argument("--truth", default=here / "truth.tsv", help="default: the example's own")
     parser.add_argument("--all", action="store_true", help="also a line for every allele")
+    parser.add_argument("--tsv", help="also write a line an allele to this file")
     options = parser.parse_args(arguments)
     # Here, so that --help and the functions above work without loading pyarrow.
     from mfdvep import read_effects
@@ -242,6 +255,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         effects, truth = read_effects(options.matrix), read_truth(options.truth)
         print(report(effects, truth, every_allele=options.all))
+        if options.tsv:
+            Path(options.tsv).write_text(tsv(join(effects, truth)[0], effects.tracks))
     except (MfdvepError, OSError, ValueError) as error:
         print(f"show_effects: {error}", file=sys.stderr)
         return 1

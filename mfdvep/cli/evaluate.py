@@ -22,7 +22,9 @@ from mfdvep.cli.progress import progress_bar
     "--split", type=click.Choice(["test", "validation"]), default="test", show_default=True
 )
 @click.option("--group-by", default="assay", show_default=True, help="Column to average by.")
-@click.option("--bins", type=click.IntRange(min=1), help="Use only so many bins, evenly spaced.")
+@click.option(
+    "--bins", type=click.IntRange(min=1), help="Use only so many bins (20 or more), evenly."
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="metrics.json to write.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
@@ -55,8 +57,10 @@ def evaluate(
     from mfdvep.model.device import pick_device
     from mfdvep.training.dataset import TrainingSet
     from mfdvep.training.evaluation import PREDICTIONS
-    from mfdvep.training.report import evaluate_model, write_metrics
+    from mfdvep.training.report import check_output, evaluate_model, write_metrics
 
+    if output is not None:
+        check_output(output, force=force)
     if threads:
         torch.set_num_threads(threads)
     with progress_bar("evaluating", "bins", quiet=quiet) as bar:
@@ -68,12 +72,12 @@ def evaluate(
             n_bins=bins,
             progress=bar,
         )
-    if output is not None:
-        write_metrics(metrics, output, force=force)
     columns = [f"{kind}_{metric}" for metric in ("auroc", "auprc") for kind in PREDICTIONS]
     click.echo("\t".join([group_by, "n_tracks", *columns]))
     for name, row in metrics["summary"].items():
         values = [f"{row[column]:.4f}" if column in row else "." for column in columns]
         click.echo("\t".join([name or "(not known)", str(row["n_tracks"]), *values]))
     for name, value in metrics["independence"].items():
-        click.echo(f"{name}\t{value:.4f}")
+        click.echo(f"{name}\t{'.' if value is None else f'{value:.4f}'}")
+    if output is not None:  # after the table: a full disk does not lose an hour's figures
+        write_metrics(metrics, output, force=force)

@@ -80,13 +80,12 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     show_default=True,
     help="Column with comma lists of contigs where an experiment has no labels.",
 )
-@click.option("--bin-size", type=int, default=128, show_default=True, help="Bases a bin.")
 @click.option(
     "--min-overlap",
     type=int,
     default=64,
     show_default=True,
-    help="Bases of a bin under peaks from which it is positive.",
+    help="Bases of a bin of 128 under peaks from which it is positive.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random choice.")
 @click.option("--force", is_flag=True, help="Replace a training set that is there.")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -42,7 +46,8 @@ def train(
     """Train a model from RECIPE, a TOML file, and a training set made by `mfdvep prepare`.
 
     The run's folder holds log.jsonl (one line a step), checkpoint.pt while it lasts, and model/
-    with the weights of the smallest validation loss at its end.
+    with the weights of the smallest validation loss at its end. Ctrl-C ends it after the step at
+    hand, and --resume goes on from there; a second one ends it at once.
 
     \b
     Example:
@@ -64,15 +69,53 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     trainer = Trainer(plan, TrainingSet.open(folder), run, device=device)
-    with progress_bar("training", "steps", quiet=quiet) as bar:
+    try:
+        with (
+            progress_bar("training", "steps", quiet=quiet) as bar,
+            _interrupt_after_the_step() as raise_interrupt,
+        ):
 
-        def report(step: int, total: int, entry: dict[str, float]) -> None:
-            if bar is not None:
-                bar(step, total, {k: entry[k] for k in _SHOWN if k in entry})
+            def report(step: int, total: int, entry: dict[str, float]) -> None:
+                if bar is not None:
+                    bar(step, total, {k: entry[k] for k in _SHOWN if k in entry})
+                raise_interrupt()
 
-        summary = trainer.run(resume=resume, progress=report)
+            summary = trainer.run(resume=resume, progress=report)
+    except KeyboardInterrupt:
+        if trainer.saved_step is not None:
+            kept = f"the same command with --resume goes on from step {trainer.saved_step}"
+            click.echo(f"mfdvep: {kept}", err=True)
+        elif not resume:
+            click.echo("mfdvep: no step is kept; start again", err=True)
+        raise
     click.echo(
         f"{Path(run) / MODEL}: best of {summary['steps']} steps at {summary['best_step']}, "
         f"validation loss {summary['bce']:.5f}",
         err=True,
     )
+
+
+@contextmanager
+def _interrupt_after_the_step() -> Iterator[Callable[[], None]]:
+    """Hold back the first SIGINT until the function that is given is called; the second ends all.
+
+    A run can be resumed exactly only from the end of a step.
+    """
+    held = False
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        nonlocal held
+        if held:
+            raise KeyboardInterrupt
+        held = True
+        click.echo("mfdvep: ends after this step; again to end at once", err=True)
+
+    def give() -> None:
+        if held:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hold)
+    try:
+        yield give
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,16 +1,10 @@
-"""bgzip (BGZF) as bytes: telling it from gzip, seeing that it is whole, reading it by offset."""
+"""bgzip (BGZF) as bytes: telling it from gzip, and seeing that it is whole."""
 
 from __future__ import annotations
 
 import os
-import zlib
 from enum import Enum
-from pathlib import Path
 from typing import BinaryIO
-
-import numpy as np
-
-from mfdvep.errors import InputError
 
 END_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 """The empty block that every whole bgzip file ends with (SAM specification, section 4.1.2)."""
@@ -44,53 +38,3 @@ def has_end(file: BinaryIO) -> bool:
     whole = file.read() == END_BLOCK
     file.seek(0)
     return whole
-
-
-class Inflated:
-    """A bgzip file, read by offsets in its text, through its .gzi.
-
-    Source: the .gzi format of htslib's bgzip manual: a count, then pairs of 64-bit compressed and
-    uncompressed offsets of every block but the first.
-    """
-
-    def __init__(self, file: BinaryIO, path: Path, gzi: Path) -> None:
-        self._file, self._path = file, path
-        n_bytes = os.fstat(file.fileno()).st_size
-        values = np.frombuffer(gzi.read_bytes()[: gzi.stat().st_size // 8 * 8], dtype="<u8")
-        pairs = values[1:].reshape(-1, 2).astype(np.int64) if len(values) % 2 else values[:0]
-        whole = len(values) % 2 == 1 and values[0] == len(pairs)
-        if not whole or (len(pairs) and (pairs[-1, 0] >= n_bytes or (np.diff(pairs.T) < 0).any())):
-            raise InputError(
-                f"{gzi}: not the bgzip index of {path}; make it again: samtools faidx {path}"
-            )
-        self._compressed = np.concatenate([[0], pairs[:, 0], [n_bytes]])  # (blocks + 1,)
-        self._text = np.concatenate([[0], pairs[:, 1]])  # (blocks,)
-        self._at = 0
-
-    def seek(self, offset: int) -> int:
-        self._at = offset
-        return offset
-
-    def read(self, size: int) -> bytes:
-        first = int(np.searchsorted(self._text, self._at, side="right")) - 1
-        last = int(np.searchsorted(self._text, self._at + size, side="left"))
-        low, high = self._compressed[first], self._compressed[max(last, first + 1)]
-        self._file.seek(int(low))
-        raw = self._file.read(int(high - low))
-        parts = []
-        try:
-            while raw:
-                member = zlib.decompressobj(wbits=31)  # checks the CRC of the block
-                parts.append(member.decompress(raw))
-                raw = member.unused_data
-        except zlib.error as error:
-            raise InputError(
-                f"{self._path}: damaged bgzip data near byte {low}: {error}; get the file again"
-            ) from error
-        skip = self._at - int(self._text[first])
-        text = b"".join(parts)[skip : skip + size]
-        self._at += len(text)
-        return text
-
-    def close(self) -> None:
-        self._file.close()

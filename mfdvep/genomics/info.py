@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from mfdvep.errors import InputError
+
 _ESCAPES = {i: f"%{i:02X}" for i in (*range(33), *b"%,:;=|", 127)}  # 32 is the space
 
 
@@ -17,17 +19,35 @@ def append_info(line: str, info: Iterable[tuple[str, str]]) -> str:
         With 8 columns or more; no newline at its end, but perhaps a carriage return.
     info
         Keys and values, escaped where needed. They replace an INFO of ".".
+
+    Raises
+    ------
+    InputError
+        INFO has an MFD key, which would then be there twice.
     """
     text = ";".join(f"{key}={value}" for key, value in info)
-    if not text:
-        return line
     fields = line.split("\t", 8)
     old = fields[7].rstrip("\r")
     end = fields[7][len(old) :]
+    if "MFD" in old:
+        for key in (entry.partition("=")[0] for entry in old.split(";")):
+            if is_mfd(key):
+                raise InputError(
+                    f"the VCF's record at {fields[0]}:{fields[1]} has INFO {key}, which its header "
+                    "does not declare: it is annotated already; score the original, or remove "
+                    "the keys that start with MFD"
+                )
+    if not text:
+        return line
     if old not in ("", "."):
         text = f"{old}{text}" if old.endswith(";") else f"{old};{text}"
     fields[7] = text + end
     return "\t".join(fields)
+
+
+def is_mfd(key: str) -> bool:
+    """Return whether an INFO key is one of those that are kept for this tool: MFD, MFD_*."""
+    return key == "MFD" or key.startswith("MFD_")
 
 
 def format_float(x: float) -> str:

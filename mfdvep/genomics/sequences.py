@@ -1,4 +1,4 @@
-"""Base codes, windows, and the two sequences that an allele is judged by. Numpy only.
+"""Base codes, window offsets, and the two sequences that an allele is judged by. Numpy only.
 
 Base codes everywhere: A 0, C 1, G 2, T 3, anything else 4, as uint8.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,26 +22,6 @@ _CODES = np.full(256, N_CODE, dtype=np.uint8)
 for _code, _letter in enumerate("ACGT"):
     _CODES[[ord(_letter), ord(_letter.lower())]] = _code
 _COMPLEMENT = np.array([3, 2, 1, 0, N_CODE], dtype=np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of a contig; it may pass the ends of the contig.
-
-    Attributes
-    ----------
-    chrom
-        Contig name.
-    start, end
-        0-based, half-open.
-    """
-
-    chrom: str
-    start: int
-    end: int
-
-    def __len__(self) -> int:
-        return self.end - self.start
 
 
 def encode(text: str | bytes) -> np.ndarray:

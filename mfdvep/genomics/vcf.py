@@ -14,7 +14,7 @@ import pysam
 from cyvcf2 import VCF
 
 from mfdvep.errors import InputError, OutputError
-from mfdvep.genomics.info import append_info
+from mfdvep.genomics.info import append_info, is_mfd
 from mfdvep.genomics.text import CODEC, TextStream
 
 _FIXED = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
@@ -52,8 +52,6 @@ class VcfReader:
     ----------
     header_lines
         Without newlines, "#CHROM..." last.
-    samples
-        Names in column order.
     contigs
         Declared contigs, in order -> length, None where none is declared.
     """
@@ -73,13 +71,16 @@ class VcfReader:
                 f"FILTER INFO ...' with tabs, found {columns[:60]!r}; give a whole VCF"
             )
         self._n_columns = columns.count("\t") + 1
-        self.samples = columns.split("\t")[9:]
-        self.contigs = dict(
-            _contig(line) for line in self.header_lines if line.startswith("##contig=<")
-        )
+        self.contigs = dict(_contig(at) for at in self.header_lines if at.startswith("##contig=<"))
 
     def __iter__(self) -> Iterator[Record]:
+        empty = ""  # where the first empty line is; some editors leave them at the end
         for index, line in enumerate(self._lines):
+            if line in ("", "\r"):
+                empty = empty or self._at(index)
+                continue
+            if empty:
+                raise InputError(f"{empty}: empty line before the last record; get the file again")
             n_columns = line.count("\t") + 1
             if n_columns != self._n_columns:
                 raise InputError(
@@ -114,7 +115,7 @@ def open_vcf(path: str | Path) -> VcfReader:
     ------
     InputError
         Missing; not a VCF; no #CHROM line; bgzip without its end block. From the iteration, with
-        file and line: damaged compression, another number of columns, POS not a number.
+        file and line: damaged compression, columns missing, POS no number, an empty line inside.
     """
     text = TextStream(path)
     try:
@@ -196,17 +197,15 @@ class VcfWriter:
                 raise OutputError(f"{path}: expected a name that ends in .vcf.gz or .vcf, or -")
             if self._path.exists() and not force:
                 raise OutputError(f"{path} exists; choose another output or use --force")
-        ours = {match[1] for match in map(_INFO_ID.match, added_header_lines) if match}
         for match in filter(None, map(_INFO_ID.match, header_lines)):
-            if match[1] in ours or match[1] == "MFD" or match[1].startswith("MFD_"):
+            if is_mfd(match[1]):
                 raise InputError(
                     f"the VCF declares INFO {match[1]}: it is annotated already; score the "
                     "original, or remove the keys: bcftools annotate -x INFO/" + match[1]
                 )
         # new lines end as the old ones do
-        end = "\r" if header_lines[-1].endswith("\r") else ""
-        added = [line + end for line in added_header_lines]
-        self._header = [*header_lines[:-1], *added, header_lines[-1]]
+        cr = "\r" if header_lines[-1].endswith("\r") else ""
+        self._header = [*header_lines[:-1], *(x + cr for x in added_header_lines), header_lines[-1]]
 
     def __enter__(self) -> VcfWriter:
         self._file: BinaryIO | pysam.BGZFile
@@ -243,6 +242,8 @@ class VcfWriter:
 
         Raises
         ------
+        InputError
+            Its INFO has an MFD key already.
         OutputError
             It cannot be written, e.g. the disk is full.
         """

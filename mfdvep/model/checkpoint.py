@@ -8,15 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from mfdvep import __version__
-from mfdvep.errors import ModelError, OutputError
+from mfdvep.errors import InputError, ModelError, OutputError
 from mfdvep.model.config import ModelConfig
 from mfdvep.model.metadata import MetadataSchema
 from mfdvep.model.mfd import MFDModel
@@ -25,6 +27,7 @@ from mfdvep.model.tracks import TrackTable
 FORMAT = 1
 DEFAULT_MODEL = "regulome45"
 _WEIGHTS, _CONFIG, _TRACKS = "model.safetensors", "config.json", "tracks.tsv"
+_REMEDY = "fetch the model again"
 
 
 def sha256(path: str | Path) -> str:
@@ -85,25 +88,39 @@ def save_model(model: MFDModel, folder: str | Path, *, about: dict[str, Any]) ->
         state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
         safetensors.torch.save_file(state, part / _WEIGHTS)
         model.tracks.write(part / _TRACKS)
-        config = {
+        # safetensors lets nobody else read its file; a model is as public as the umask has it
+        shutil.copymode(part / _TRACKS, part / _WEIGHTS)
+        config: dict[str, Any] = {
             "format": FORMAT,
             "mfdvep_version": __version__,
             "model": model.config.to_dict(),
             "metadata": model.schema.to_list(),
-            "sha256": {name: sha256(part / name) for name in (_WEIGHTS, _TRACKS)},
             "about": about,
         }
+        config = json.loads(json.dumps(config))  # as it will be read: the digest is of that
+        digests = {name: sha256(part / name) for name in (_WEIGHTS, _TRACKS)}
+        config["sha256"] = {**digests, "config": config_digest(config)}
         (part / _CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         os.replace(part, folder)
 
 
+def config_digest(config: dict[str, Any]) -> str:
+    """Return the SHA-256 of a config.json but for its "sha256" entry, in hexadecimal.
+
+    It is that of the JSON text with sorted keys and without spaces.
+    """
+    content = {key: value for key, value in config.items() if key != "sha256"}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def read_config(folder: str | Path) -> dict[str, Any]:
-    """Return the parsed config.json of a model folder.
+    """Return the parsed config.json of a model folder, checked against its SHA-256.
 
     Raises
     ------
     ModelError
-        Not JSON, or of a format that this version does not read.
+        Not JSON, of a format that this version does not read, or damaged.
     """
     path = Path(folder) / _CONFIG
     try:
@@ -116,7 +133,21 @@ def read_config(folder: str | Path) -> dict[str, Any]:
             f"{path}: model format {found}, written by mfdvep {config.get('mfdvep_version')}; "
             f"mfdvep {__version__} reads format {FORMAT}: use a model or a version that fits"
         )
+    for key, kind in (("model", dict), ("metadata", list), ("sha256", dict)):
+        if not isinstance(config.get(key), kind):
+            raise ModelError(f"{path}: damaged: no {key!r} of its kind; {_REMEDY}")
+    for name in (_WEIGHTS, _TRACKS, "config"):
+        if not isinstance(config["sha256"].get(name), str):
+            raise ModelError(f"{path}: damaged: no sha256 of {name}; {_REMEDY}")
+    _compare(path, config_digest(config), config["sha256"]["config"])
     return config
+
+
+def _compare(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise ModelError(
+            f"{path}: damaged: sha256 {found[:12]}..., expected {expected[:12]}...; {_REMEDY}"
+        )
 
 
 def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
@@ -129,21 +160,37 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
     """
     folder = model_folder(name_or_folder)
     config = read_config(folder)
-    for name, expected in config["sha256"].items():
-        path = folder / name
-        if not path.is_file():
-            raise ModelError(f"{path}: missing; fetch the model again")
-        if (found := sha256(path)) != expected:
-            raise ModelError(
-                f"{path}: damaged: sha256 {found[:12]}..., expected {expected[:12]}...; "
-                "fetch the model again"
-            )
-    model_config = ModelConfig.from_dict(config["model"], where=str(folder / _CONFIG))
-    schema = MetadataSchema.from_list(model_config, config["metadata"])
-    model = MFDModel(model_config, schema, TrackTable.read(folder / _TRACKS))
+    for name in (_WEIGHTS, _TRACKS):
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder / name}: missing; {_REMEDY}")
+        _compare(folder / name, sha256(folder / name), config["sha256"][name])
     try:
-        model.load_state_dict(safetensors.torch.load_file(folder / _WEIGHTS))
-    except (SafetensorError, RuntimeError) as error:
-        raise ModelError(f"{folder / _WEIGHTS}: does not fit {_CONFIG}: {error}") from error
+        model_config = ModelConfig.from_dict(config["model"], where="model")
+        schema = MetadataSchema.from_list(model_config, config["metadata"])
+        model = MFDModel(model_config, schema, TrackTable.read(folder / _TRACKS))
+    except (InputError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise ModelError(
+            f"{folder / _CONFIG}: describes no model ({type(error).__name__}: {reason}); {_REMEDY}"
+        ) from error
+    try:
+        state = safetensors.torch.load_file(folder / _WEIGHTS)
+    except SafetensorError as error:
+        raise ModelError(f"{folder / _WEIGHTS}: not readable: {error}; {_REMEDY}") from error
+    if mismatch := _mismatch(model.state_dict(), state):
+        raise ModelError(f"{folder / _WEIGHTS}: does not fit {_CONFIG}: {mismatch}")
+    model.load_state_dict(state)
     model.provenance = {"name": folder.resolve().name, "sha256": config["sha256"][_WEIGHTS]}
     return model.eval()
+
+
+def _mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str | None:
+    """Return the first tensor, by name, that is not as expected, in words; None if all are."""
+    for name in sorted(expected.keys() | found.keys()):
+        shapes = [
+            str(tuple(state[name].shape)) if name in state else "none"
+            for state in (found, expected)
+        ]
+        if shapes[0] != shapes[1]:
+            return f"tensor {name} is {shapes[0]}, expected {shapes[1]}"
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -40,13 +40,15 @@ class TrackTable:
     def read(cls, path: str | Path) -> TrackTable:
         """Return the table in a tab-separated file with a header line.
 
+        UTF-8, with or without a byte order mark.
+
         Raises
         ------
         InputError
             No such file, no header, a repeated column, or a row of another length (line named).
         """
         try:
-            with open(path, newline="", encoding="utf-8") as handle:
+            with open(path, newline="", encoding="utf-8-sig") as handle:
                 reader = csv.reader(handle, delimiter="\t")
                 header = next(reader, None)
                 if not header:
@@ -88,10 +90,6 @@ class TrackTable:
         parts = [c for c in ("target", "biosample") if c in self.columns and c != first]
         rows = zip(*(self.columns[c] for c in [*parts, first]), strict=True)
         return tuple("/".join(part for part in row if part) for row in rows)
-
-    def with_column(self, name: str, values: Sequence[str]) -> TrackTable:
-        """Return the table with one column added or replaced."""
-        return TrackTable({**self.columns, name: tuple(values)})
 
     def where(self, conditions: Iterable[str]) -> list[int]:
         """Return the rows that meet every condition, in order.

@@ -10,11 +10,22 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch.nn import functional as F
 
+from mfdvep.errors import InputError
 from mfdvep.model.mfd import Features, MFDModel
+from mfdvep.model.trunk import BIN
 from mfdvep.training.dataset import TrainingSet
 
 PREDICTIONS = ("combined", "biological", "technical")
 BATCH = 128  # windows at once; larger ones were not faster on CPU
+
+
+def check_bins(data: TrainingSet) -> None:
+    """Raise InputError if a set's bins are not of the size that the model predicts."""
+    if data.bin_size != BIN:
+        raise InputError(
+            f"{data.folder}: bins of {data.bin_size} bases; the model's are of {BIN}; "
+            f"prepare the set with bins of {BIN}"
+        )
 
 
 def held_out_features(
@@ -67,18 +78,29 @@ def track_scores(scores: np.ndarray, labels: np.ndarray, mask: np.ndarray) -> di
     return {"auroc": auroc, "auprc": auprc}
 
 
-def validation_scores(model: MFDModel, data: TrainingSet, rows: np.ndarray) -> dict[str, float]:
-    """Return the masked cross-entropy and the mean AUROC over tracks of the combined prediction."""
-    combined = predictions(model, held_out_features(model, data, rows))["combined"]
+def validation_scores(
+    model: MFDModel, data: TrainingSet, rows: np.ndarray, features: Features
+) -> dict[str, float]:
+    """Return the masked cross-entropy and the mean AUROC over tracks of the combined prediction.
+
+    The AUROC is left out where no track has one, and where the cross-entropy is not finite.
+
+    Parameters
+    ----------
+    features
+        Of the bins `rows`, some of which have labels; see `held_out_features`.
+    """
+    combined = predictions(model, features)["combined"]
     labels, mask = data.labels(rows), data.label_mask(rows)
     loss = F.binary_cross_entropy_with_logits(
         torch.from_numpy(combined), torch.from_numpy(labels).float(), reduction="none"
     ).numpy()
-    auroc = track_scores(combined, labels, mask)["auroc"]
-    return {
-        "validation_bce": float((loss * mask).sum() / mask.sum()),
-        "validation_auroc": float(np.nanmean(auroc)) if np.isfinite(auroc).any() else float("nan"),
-    }
+    scores = {"validation_bce": float(loss[mask].mean(dtype=np.float64))}
+    if np.isfinite(scores["validation_bce"]):
+        auroc = track_scores(combined, labels, mask)["auroc"]
+        if np.isfinite(auroc).any():
+            scores["validation_auroc"] = float(np.nanmean(auroc))
+    return scores
 
 
 def summarise(per_track: dict[str, Any], groups: tuple[str, ...]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def halves_independence(
         predictors, over all dimensions together, below 0 if worse than the mean;
         canonical_correlation: mean over the K canonical pairs of |r|;
         forest_accuracy: of a random forest that tells true pairs from shuffled ones (chance 0.5).
+        An r2 of features that do not vary is NaN.
     """
     forward, backward = _fresh_r2(fit, held, seed, hidden, epochs, progress)
     pairs = [(x.biological.numpy(), x.technical.numpy()) for x in (fit, held)]
@@ -89,7 +90,8 @@ def _fresh_r2(
 
 def _r2(truth: torch.Tensor, predicted: torch.Tensor) -> float:
     residual = (truth - predicted).square().sum()
-    return float(1 - residual / (truth - truth.mean(0)).square().sum())
+    total = (truth - truth.mean(0)).square().sum()
+    return float(1 - residual / total) if total > 0 else float("nan")
 
 
 def canonical_correlation(
@@ -99,7 +101,8 @@ def canonical_correlation(
 
     The canonical directions are found on `fit`: whitening by the SVD of each side, directions of
     less than 1e-6 of the largest singular value left out. Measured in the same rows, n of them,
-    even independent sets of K variables would give about sqrt(2 K / n).
+    even independent sets of K variables would give about sqrt(2 K / n). A direction in which the
+    held-out rows do not vary gives 0.
     """
     bases, means = [], []
     for x in fit:
@@ -113,7 +116,11 @@ def canonical_correlation(
     a = (held[0] - means[0]) @ bases[0] @ left
     b = (held[1] - means[1]) @ bases[1] @ right.T
     a, b = a - a.mean(0), b - b.mean(0)
-    r = (a * b).sum(0) / np.sqrt((a**2).sum(0) * (b**2).sum(0))
+    scale = np.sqrt((a**2).sum(0) * (b**2).sum(0))
+    varies = scale > 1e-12  # of white variables, about n_held / n_fit
+    if not varies.any():
+        return 0.0
+    r = np.divide((a * b).sum(0), scale, out=np.zeros_like(scale), where=varies)
     return float(np.abs(r).mean())
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mfdvep.errors import TrainingError
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.recipe import TrainingConfig
 
@@ -55,3 +56,12 @@ def base_rates(data: TrainingSet, rows: np.ndarray) -> np.ndarray:
         positive += (data.labels(part) * mask).sum(0)
         labelled += mask.sum(0)
     return (positive + 0.5) / (labelled + 1)
+
+
+def check_labels(data: TrainingSet, rows: np.ndarray, split: str) -> None:
+    """Raise TrainingError if none of these bins of a split has a label."""
+    if not data.labelled[:, np.unique(data.bin_contig[rows])].any():
+        raise TrainingError(
+            f"{data.folder}: no {split} bin has a label; prepare the set with --validation "
+            "naming contigs that experiments cover, and others for training"
+        )

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mfdvep.errors import InputError
+from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression
 
 MAX_DIGITS = 10
 """Longest coordinate read, in digits; it always fits int64 and no contig comes near it."""
@@ -20,9 +21,6 @@ _TAB, _NEWLINE, _SPACE, _HASH, _ZERO = b"\t\n #0"
 _DIRECTIVES = (b"track", b"browser")
 # A tab parts two columns, so that an empty one stays one; spaces part them however many there are.
 _SEPARATOR = re.compile(rb"\t| +")
-_GZIP_MAGIC = b"\x1f\x8b"
-# The empty block that ends every BGZF file (SAM specification, section 4.1.2).
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 @dataclass(frozen=True)
@@ -179,9 +177,10 @@ def _read(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot read the intervals: {error.strerror}") from error
-    if not data.startswith(_GZIP_MAGIC):
+    form = compression(data[:18])
+    if form is Compression.NONE:
         return data
-    if data[3:4] == b"\x04" and data[12:14] == b"BC" and not data.endswith(_BGZF_END):
+    if form is Compression.BGZF and not data.endswith(END_BLOCK):
         raise InputError(f"{path}: truncated: the bgzip end block is missing; fetch it again")
     try:
         return gzip.decompress(data)

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import math
 import tomllib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from mfdvep.errors import InputError
 from mfdvep.model.config import ModelConfig, from_mapping
+
+# smallest and largest value of each number of a TrainingConfig
+_BOUNDS: dict[str, tuple[int, float]] = {
+    "steps": (1, math.inf),
+    "sequences": (1, math.inf),
+    "bins_per_sequence": (1, 48),  # with max_shift, less than what pads the contigs of a set
+    "learning_rate": (0, math.inf),
+    "warmup_steps": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "clip_norm": (0, math.inf),
+    "independence": (0, math.inf),
+    "track_balance": (0, math.inf),
+    "max_shift": (0, 64),  # half a bin
+    "validate_every": (1, math.inf),
+    "validation_bins": (0, math.inf),
+    "patience": (0, math.inf),
+    "checkpoint_every": (1, math.inf),
+    "seed": (0, math.inf),
+}
+_ABOVE = ("learning_rate", "clip_norm")  # these may not be as small as their bound
 
 
 @dataclass(frozen=True)
@@ -62,17 +84,30 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "sequences", "bins_per_sequence", "validate_every"):
-            if getattr(self, name) < 1:
-                raise InputError(f"training: {name} is {getattr(self, name)}; expected at least 1")
-        if self.checkpoint_every < 1 or self.learning_rate <= 0 or self.clip_norm <= 0:
+        for item in fields(self):
+            if item.name in _BOUNDS:
+                _check_number(item.name, getattr(self, item.name), whole=item.type == "int")
+        if self.sequences * self.bins_per_sequence < 2:
             raise InputError(
-                "training: checkpoint_every, learning_rate and clip_norm must be above 0"
+                f"training: {self.sequences} sequences of {self.bins_per_sequence} bins a step; "
+                "expected at least 2 bins, so that they have a variance"
             )
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise InputError(
                 f"training: precision {self.precision!r}; expected auto, float32 or bfloat16"
             )
+
+
+def _check_number(name: str, value: Any, *, whole: bool) -> None:
+    low, high = _BOUNDS[name]
+    kind = "a whole number" if whole else "a number"
+    bounds = f"above {low}" if name in _ABOVE else f"at least {low}"
+    expected = f"{kind}, {bounds}" + (f" and at most {high}" if high < math.inf else "")
+    fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not (fits and low <= value <= high and math.isfinite(value)) or (
+        name in _ABOVE and value == low
+    ):
+        raise InputError(f"training: {name} is {value!r}; expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -92,6 +127,15 @@ class Recipe:
     output: str = ""
     about: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("name", "data", "output"):
+            if not isinstance(value := getattr(self, name), str):
+                raise InputError(f"{name} is {value!r}; expected text")
+        try:  # now, not when the trained model is written
+            json.dumps(_table(self.about, "about"), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"about: holds a value that is not JSON: {error}") from error
+
     @classmethod
     def read(cls, path: str | Path) -> Recipe:
         """Return the recipe in a TOML file.
@@ -104,21 +148,23 @@ class Recipe:
         try:
             with open(path, "rb") as handle:
                 values = tomllib.load(handle)
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError) as error:  # not TOML, or not UTF-8
             raise InputError(f"{path}: not a readable recipe: {error}") from error
-        sections = {
-            "model": {**values.get("model", {}), "variables": values.pop("metadata", [])},
-            "training": values.get("training", {}),
-        }
+        variables = values.pop("metadata", [])
+        if not isinstance(variables, list) or not all(isinstance(v, dict) for v in variables):
+            raise InputError(f"{path}: metadata: expected [[metadata]], one such table a column")
+        model, training = (
+            _table(values.get(name, {}), f"{path}: {name}") for name in ("model", "training")
+        )
         return from_mapping(
             cls,
             {
                 "name": Path(path).stem,
                 **values,
-                "model": ModelConfig.from_dict(sections["model"], where=f"{path} [model]"),
-                "training": from_mapping(
-                    TrainingConfig, sections["training"], where=f"{path} [training]"
+                "model": ModelConfig.from_dict(
+                    {**model, "variables": variables}, where=f"{path} [model]"
                 ),
+                "training": from_mapping(TrainingConfig, training, where=f"{path} [training]"),
             },
             where=str(path),
         )
@@ -131,3 +177,9 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for logs, checkpoints and model cards."""
         return asdict(self)
+
+
+def _table(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{where} is {value!r}; expected a table")
+    return value

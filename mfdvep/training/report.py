@@ -15,8 +15,16 @@ from mfdvep import __version__
 from mfdvep.errors import InputError, OutputError
 from mfdvep.model.mfd import Features, MFDModel
 from mfdvep.training.dataset import TrainingSet
-from mfdvep.training.evaluation import held_out_features, predictions, summarise, track_scores
+from mfdvep.training.evaluation import (
+    check_bins,
+    held_out_features,
+    predictions,
+    summarise,
+    track_scores,
+)
 from mfdvep.training.halves import halves_independence
+
+MIN_BINS = 20  # fewer say nothing of the halves, half of them to fit on and half to measure
 
 
 def evaluate_model(
@@ -38,29 +46,32 @@ def evaluate_model(
     group_by
         Column of the track table by which means are given.
     n_bins
-        Use so many bins, evenly spaced; all by default.
+        Use so many bins, evenly spaced; all by default. At least 20.
 
     Returns
     -------
     dict
         "summary": group -> number of tracks and mean AUROC and AUPRC by prediction;
-        "tracks": one mapping a track; "independence"; "bins"; "data"; "model".
+        "tracks": one mapping a track; "independence"; "bins"; "data"; "model". None is a figure
+        that is not defined.
 
     Raises
     ------
     InputError
-        The set's tracks are not the model's, or the split has no bins.
+        The set's tracks or bins are not the model's, or there are fewer than 20 bins.
     """
+    check_bins(data)
     if data.tracks.columns != model.tracks.columns:
         raise InputError(
             f"{data.folder}: its {len(data.tracks)} tracks are not the model's "
             f"{len(model.tracks)}; evaluate on a set prepared with the same table and options"
         )
     rows = data.rows(split)
-    if len(rows) < 2:
-        raise InputError(f"{data.folder}: {len(rows)} {split} bins; prepare it with --{split}")
-    if n_bins is not None:
-        rows = rows[np.linspace(0, len(rows) - 1, min(n_bins, len(rows))).astype(np.int64)]
+    n = len(rows) if n_bins is None else min(n_bins, len(rows))
+    if n < MIN_BINS:
+        remedy = f"prepare it with --{split}" if n == len(rows) else "raise --bins"
+        raise InputError(f"{data.folder}: {n} {split} bins; expected at least {MIN_BINS}; {remedy}")
+    rows = rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
     groups = model.tracks[group_by]
     features = held_out_features(model, data, rows, progress=progress)
     labels, mask = data.labels(rows), data.label_mask(rows)
@@ -83,7 +94,10 @@ def evaluate_model(
         "bins": len(rows),
         "group_by": group_by,
         "summary": summarise(per_track, groups),
-        "independence": halves_independence(first, second),
+        "independence": {
+            name: value if math.isfinite(value) else None
+            for name, value in halves_independence(first, second).items()
+        },
         "tracks": [
             {
                 "track": name,
@@ -104,20 +118,37 @@ def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), 5)
 
 
+def check_output(path: str | Path, *, force: bool = False) -> None:
+    """Refuse a file that could not be written.
+
+    Raises
+    ------
+    OutputError
+        It exists and `force` is not set, or is a folder, or its folder is missing.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists; choose another output or use --force")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: no folder {path.parent}; make it, or choose another output")
+
+
 def write_metrics(metrics: dict[str, Any], path: str | Path, *, force: bool = False) -> None:
     """Write metrics as JSON; the file appears whole or not at all.
 
     Raises
     ------
     OutputError
-        The file exists and `force` is not set, or it cannot be written.
+        See `check_output`; or it cannot be written.
     """
     path = Path(path)
-    if path.exists() and not force:
-        raise OutputError(f"{path} exists; choose another output or use --force")
+    check_output(path, force=force)
+    text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)

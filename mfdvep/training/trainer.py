@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -18,20 +17,21 @@ import torch
 from torch import Tensor
 
 from mfdvep import __version__
-from mfdvep.errors import OutputError, TrainingError
+from mfdvep.errors import TrainingError
 from mfdvep.model.checkpoint import save_model
 from mfdvep.model.device import computes_in_bfloat16, pick_device
 from mfdvep.model.independence import Predictors, dependence
 from mfdvep.model.metadata import MetadataSchema
 from mfdvep.model.mfd import Features, MFDModel
+from mfdvep.training import objective, run_folder
 from mfdvep.training.dataset import TrainingSet
-from mfdvep.training.evaluation import validation_scores
-from mfdvep.training.objective import base_rates, learning_rate, masked_bce, track_weights
+from mfdvep.training.evaluation import check_bins, held_out_features, validation_scores
 from mfdvep.training.recipe import Recipe
+from mfdvep.training.run_folder import CHECKPOINT, LOG, MODEL
 from mfdvep.training.sampling import Batch, batches
 
 Progress = Callable[[int, int, dict[str, float]], None]
-CHECKPOINT, LOG, MODEL = "checkpoint.pt", "log.jsonl", "model"
+_STATES = ("model", "predictors", "optimiser", "adversary")  # what a checkpoint holds
 
 
 class Trainer:
@@ -50,8 +50,10 @@ class Trainer:
 
     Raises
     ------
+    InputError
+        The set's bins are not of the model's size; no such device.
     TrainingError
-        The set has no training or no validation bins.
+        The set has no training or no validation bins, or none of them has a label.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Trainer:
     ) -> None:
         self.recipe, self.config, self.data = recipe, recipe.training, data
         self.output = Path(output)
+        check_bins(data)
         self.device = pick_device(device)
         self.rows = data.rows("train")
         validation = data.rows("validation")
@@ -70,25 +73,27 @@ class Trainer:
         n = self.config.validation_bins or len(validation)
         every = max(1, len(validation) // n)
         self.validation_rows = validation[::every][:n]
+        for split, rows in (("training", self.rows), ("validation", self.validation_rows)):
+            objective.check_labels(data, rows, split)
         torch.manual_seed(self.config.seed)
         schema = MetadataSchema.fit(recipe.model, data.tracks)
         self.model = MFDModel(recipe.model, schema, data.tracks)
-        rates = torch.from_numpy(base_rates(data, self.rows)).float()
+        rates = torch.from_numpy(objective.base_rates(data, self.rows)).float()
         with torch.no_grad():
             self.model.bias.copy_(torch.logit(rates))
         self.model.to(self.device)
-        self.weight = track_weights(rates, self.config.track_balance).to(self.device)
+        self.weight = objective.track_weights(rates, self.config.track_balance).to(self.device)
         self.predictors = Predictors(recipe.model.n_latent // 2, recipe.model.predictor_hidden).to(
             self.device
         )
         self.optimiser = self._adam(self.model)
         self.adversary = self._adam(self.predictors)
         self.step, self.epoch, self.batch = 0, 0, 0
+        self.saved_step: int | None = None  # of the checkpoint
         self.best: dict[str, Any] = {"loss": math.inf, "step": 0, "state": None}
-        precise = self.config.precision == "float32"
-        self.bfloat16 = not precise and (
-            self.config.precision == "bfloat16" or computes_in_bfloat16(self.device)
-        )
+        kind = self.config.precision
+        auto = kind == "auto" and computes_in_bfloat16(self.device)
+        self.bfloat16 = auto or kind == "bfloat16"
 
     def _adam(self, module: torch.nn.Module) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
@@ -124,26 +129,25 @@ class Trainer:
         Raises
         ------
         TrainingError
-            The loss or its gradient is not finite; no parameter has been changed.
+            A loss or a gradient is not finite; no parameter has been changed. (The running
+            statistics of BatchNorm, which training does not read, have moved.)
         """
         codes, keep, labels, mask = (
             torch.from_numpy(x).to(self.device)
             for x in (batch.codes, batch.keep, batch.labels, batch.mask)
         )
-        rate = learning_rate(self.config, self.step)
+        rate = objective.learning_rate(self.config, self.step)
         for group in self.optimiser.param_groups + self.adversary.param_groups:
             group["lr"] = rate
         with self._autocast():
             features = self.model.features(codes, keep)
-        with self._autocast():
             detached = Features(*(half.detach() for half in features))
             adversary_loss = -dependence(detached, self.predictors)
-        self._check(adversary_loss)
         self.adversary.zero_grad(set_to_none=True)
         adversary_loss.backward()
-        self.adversary.step()
+        adversary_norm = self._clip(self.predictors)
 
-        loss = bce = masked_bce(
+        loss = bce = objective.masked_bce(
             self.model.logits(features).combined, labels.float(), mask, self.weight
         )
         if self.config.independence:
@@ -154,22 +158,25 @@ class Trainer:
             loss = bce + self.config.independence * penalty
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        self._check(loss + norm)
+        norm = self._clip(self.model)
+        # both, before either is changed
+        total = adversary_loss + adversary_norm + loss + norm
+        self._check(total.item(), "the loss or its gradient")
+        self.adversary.step()
         self.optimiser.step()
         return {"bce": bce.item(), "dependence": -adversary_loss.item(), "norm": norm.item()}
 
-    def _check(self, value: Tensor) -> None:
-        if not torch.isfinite(value):
-            where = self.output / CHECKPOINT
-            remedy = f"the last good checkpoint is {where}; " if where.exists() else ""
-            raise TrainingError(
-                f"step {self.step}: the loss or its gradient is not finite; {remedy}"
-                "lower learning_rate or clip_norm, or set precision to float32, and start again"
-            )
+    def _clip(self, module: torch.nn.Module) -> Tensor:
+        return torch.nn.utils.clip_grad_norm_(module.parameters(), self.config.clip_norm)
+
+    def _check(self, value: float, what: str) -> None:
+        run_folder.check_finite(self.output, value, f"step {self.step}: {what}")
 
     def run(self, *, resume: bool = False, progress: Progress | None = None) -> dict[str, Any]:
         """Train to the end, write the best model to OUTPUT/model, and return its summary.
+
+        Interrupted between two steps, e.g. by `progress`, it writes a checkpoint of the last one.
+        Within a step it cannot: the one before stays, see `saved_step`.
 
         Parameters
         ----------
@@ -181,81 +188,84 @@ class Trainer:
         Raises
         ------
         OutputError
-            The output exists and `resume` is not set.
+            The output is a finished run, or one to resume and `resume` is not set, or no run.
         TrainingError
             Nothing to resume, a checkpoint of another run, or a loss that is not finite.
         """
+        run_folder.open_run(self.output, resume=resume)
         if resume:
             self.load_checkpoint()
-        elif self.output.exists() and any(self.output.iterdir()):
-            raise OutputError(
-                f"{self.output} exists; go on with --resume, or choose another folder"
-            )
-        self.output.mkdir(parents=True, exist_ok=True)
-        start, bins, stale = time.monotonic(), 0, 0
+            run_folder.cut_log(self.output, self.step)
+        start, bins, whole = time.monotonic(), 0, True
         self.model.train()
-        with open(self.output / LOG, "a", encoding="utf-8") as log:
+        with open(self.output / LOG, "a" if resume else "w", encoding="utf-8") as log:
             stream = self._batches()
-            while self.step < self.config.steps:
-                batch = next(stream)
-                losses = self.train_step(batch)
-                self.step += 1
-                bins += len(batch.labels)
-                entry: dict[str, Any] = {
-                    "step": self.step,
-                    "epoch": self.epoch,
-                    **losses,
-                    "bins_per_s": bins / (time.monotonic() - start),
-                }
-                if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
-                    entry |= self.validate()
-                    stale = (self.step - self.best["step"]) // self.config.validate_every
-                log.write(json.dumps(entry) + "\n")
-                log.flush()
-                if progress is not None:
-                    progress(self.step, self.config.steps, entry)
-                if self.config.patience and stale >= self.config.patience:
-                    break
-                if self.step % self.config.checkpoint_every == 0:
+            try:
+                while not self._done():
+                    whole = False
+                    batch = next(stream)
+                    entry: dict[str, Any] = self.train_step(batch)
+                    self.step += 1
+                    bins += len(batch.labels)
+                    rate = bins / (time.monotonic() - start)
+                    entry = {"step": self.step, "epoch": self.epoch, **entry, "bins_per_s": rate}
+                    last = self.step == self.config.steps
+                    if last or self.step % self.config.validate_every == 0:
+                        entry |= self.validate()
+                    log.write(json.dumps(entry) + "\n")
+                    log.flush()
+                    whole = True
+                    if progress is not None:
+                        progress(self.step, self.config.steps, entry)
+                    if self.step % self.config.checkpoint_every == 0 and not self._done():
+                        self.save_checkpoint(self.epoch, self.batch + 1)
+            except KeyboardInterrupt:
+                if whole and self.step > (self.saved_step or 0):
                     # the generator moves on only when asked for the next batch
                     self.save_checkpoint(self.epoch, self.batch + 1)
+                raise
         return self._finish()
 
+    def _done(self) -> bool:
+        """Whether all steps are done, or the last validations did not make the loss smaller."""
+        stale = (self.step - self.best["step"]) // self.config.validate_every
+        return self.step >= self.config.steps or 0 < self.config.patience <= stale
+
     def validate(self) -> dict[str, float]:
-        """Return loss and mean AUROC on the validation bins, and keep the best weights."""
+        """Return loss and mean AUROC on the validation bins, and keep the best weights.
+
+        Raises
+        ------
+        TrainingError
+            The loss is not finite.
+        """
         self.model.eval()
         with self._autocast():
-            scores = validation_scores(self.model, self.data, self.validation_rows)
+            features = held_out_features(self.model, self.data, self.validation_rows)
+        scores = validation_scores(self.model, self.data, self.validation_rows, features)
         self.model.train()
+        self._check(scores["validation_bce"], "the validation loss")
         if scores["validation_bce"] < self.best["loss"]:
             state = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
             self.best = {"loss": scores["validation_bce"], "step": self.step, "state": state}
         return scores
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> str:
         """What must agree for a checkpoint to belong to this run."""
-        return {
-            "model": self.recipe.model.to_dict(),
-            "training": asdict(self.config),
-            "data": self.data.fingerprint,
-        }
+        training, data = asdict(self.config), self.data.fingerprint
+        identity = {"model": self.recipe.model.to_dict(), "training": training, "data": data}
+        return json.dumps(identity, sort_keys=True)
 
     def save_checkpoint(self, epoch: int, batch: int) -> None:
         """Write everything that the next step depends on; replaces the last one at once."""
-        part = self.output / f"{CHECKPOINT}.part"
-        torch.save(
-            {
-                "identity": json.dumps(self._identity(), sort_keys=True),
-                "place": (self.step, epoch, batch),
-                "best": self.best,
-                "model": self.model.state_dict(),
-                "predictors": self.predictors.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "adversary": self.adversary.state_dict(),
-            },
-            part,
-        )
-        os.replace(part, self.output / CHECKPOINT)
+        state = {
+            "identity": self._identity(),
+            "place": (self.step, epoch, batch),
+            "best": self.best,
+            **{name: getattr(self, name).state_dict() for name in _STATES},
+        }
+        run_folder.write_checkpoint(self.output, state)
+        self.saved_step = self.step
 
     def load_checkpoint(self) -> None:
         """Go to the place of OUTPUT/checkpoint.pt.
@@ -263,23 +273,12 @@ class Trainer:
         Raises
         ------
         TrainingError
-            No checkpoint, an unreadable one, or one of another recipe or training set.
+            An unreadable checkpoint, or one of another recipe or training set.
         """
-        path = self.output / CHECKPOINT
-        if not path.exists():
-            raise TrainingError(f"{path}: no checkpoint to resume from; start without --resume")
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except Exception as error:  # torch raises many kinds for a damaged file
-            raise TrainingError(f"{path}: not a readable checkpoint: {error}") from error
-        if state["identity"] != json.dumps(self._identity(), sort_keys=True):
-            raise TrainingError(
-                f"{path}: made by another recipe or training set; "
-                "resume with the same ones, or choose another output folder"
-            )
+        state = run_folder.read_checkpoint(self.output, self._identity(), self.device)
         self.step, self.epoch, self.batch = state["place"]
-        self.best = state["best"]
-        for name in ("model", "predictors", "optimiser", "adversary"):
+        self.best, self.saved_step = state["best"], self.step
+        for name in _STATES:
             getattr(self, name).load_state_dict(state[name])
 
     def _finish(self) -> dict[str, Any]:

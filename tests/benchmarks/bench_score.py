@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+import torch
 
 from mfdvep.genomics.genome import Genome
 from mfdvep.model.checkpoint import load_model
@@ -15,6 +18,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.realdata]
 
 @pytest.mark.parametrize("shifts", [1, 11])
 def test_all_sites(real_data, tmp_path, shifts, capsys):
+    torch.set_num_threads(os.cpu_count() or 1)
     vcf = real_data / "variants" / "1000g.chr1.sites.vcf.gz"
     with Genome(real_data / "regulome45" / "genome.fa.gz") as genome:
         scorer = Scorer(load_model(), genome, shifts=shifts)

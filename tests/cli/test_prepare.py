@@ -64,3 +64,9 @@ def test_an_error_of_the_library_goes_up(typed):
 def test_help_has_an_example():
     result = CliRunner().invoke(prepare, ["--help"])
     assert "mfdvep prepare experiments.tsv -f genome.fa.gz -o human.set" in result.stdout
+
+
+def test_the_bin_is_the_one_that_models_predict(typed):
+    result = CliRunner().invoke(prepare, [*typed, "--bin-size", "64"])
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr

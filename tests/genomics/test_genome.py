@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import gzip
 import os
 
@@ -170,11 +171,12 @@ def test_not_fasta(write_fasta, text):
         ("chr1\t4\t17\t0\t0\n", "not a FASTA index"),
         ("chr1\t4\t-17\t4\t5\n", "not a FASTA index"),
         ("chr1\t19\t17\t7\t8\nchr1\t19\t17\t7\t8\n", "not a FASTA index"),
-        ("chr1\t19\t16\t7\t8\n", "does not start where the index says"),
-        ("chrX\t19\t17\t7\t8\n", "does not start where the index says"),
-        ("chr1\t18\t17\t7\t8\n", "longer than the 18 bases"),
-        ("chr1\t20\t17\t7\t8\n", "shorter than the 20 bases"),
-        ("chr1\t9999\t17\t7\t8\n", "shorter than the 9999 bases"),
+        ("chr1\t19\t16\t7\t8\n", "has 18 bases"),
+        ("chr1\t19\t30\t7\t8\n", "is not sequence alone"),
+        ("chr1\t19\t17\t7\t9\n", "is not sequence alone"),
+        ("chr1\t20\t17\t7\t8\n", "has 19 bases"),
+        ("chr1\t9999\t17\t7\t8\n", "of another file"),
+        ("chr1\t19\t17\t7\t8\none\t1\t999\t7\t8\n", "of another file"),
     ],
 )
 @pytest.mark.parametrize("name", ["g.fa", "g.fa.gz"])
@@ -186,10 +188,35 @@ def test_an_index_that_does_not_fit(write_fasta, name, index, message):
 
 def test_a_stale_index_is_found_where_it_is_used(write_fasta):
     path = write_fasta(CONTIGS)
-    text = path.read_text()
-    path.write_text(text.replace(">chr2 some", ">chrZ some"))
-    with Genome(path) as genome, pytest.raises(InputError, match="of another file"):
-        genome.fetch("chr2", 0, 3)
+    text = path.read_text().replace(">chr2 some", ">chr2 so").replace(">one some", ">one some..")
+    path.write_text(text)
+    with Genome(path) as genome:
+        assert letters(genome, "chr1", 0, 4) == "ACGT"
+        with pytest.raises(InputError, match="chr2:0-6 is not sequence alone: the index is of an"):
+            genome.fetch("chr2", 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "message"),
+    [
+        ("g.fa", "g.fa.gz", "not compressed, but .* rename it to end in .fa, and its index"),
+        ("g.fa.gz", "g.fa", "bgzip, but .* rename it to end in .gz, and its index"),
+    ],
+)
+def test_a_name_that_hides_the_form(write_fasta, name, other, message):
+    path = write_fasta(CONTIGS, name=name)
+    for file in list(path.parent.iterdir()):
+        file.rename(path.with_name(file.name.replace(name, other)))
+    refused(path.with_name(other), message)
+
+
+def test_a_file_that_may_not_be_read(write_fasta, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    path = write_fasta(CONTIGS)
+    monkeypatch.setattr(type(path), "open", denied)
+    refused(path, "cannot be read: Permission denied")
 
 
 def test_truncated_and_damaged_bgzip(write_fasta):
@@ -200,24 +227,47 @@ def test_truncated_and_damaged_bgzip(write_fasta):
     path.write_bytes(whole[:-28])
     refused(path, "truncated: no bgzip end-of-file block")
     path.write_bytes(whole[:90_000] + bytes(100) + whole[90_100:])
-    with Genome(path) as genome, pytest.raises(InputError, match="damaged bgzip data near byte"):
-        genome.fetch("b", 0, 200_000)
+    with Genome(path) as genome:
+        for _ in range(2):  # what is damaged stays so
+            with pytest.raises(InputError, match=r"b:\d+-\d+ cannot be read .* or the file is dam"):
+                genome.fetch("b", 0, 200_000)
+        assert letters(genome, "c", 0, 200_000) == bases["c"]
+    path.write_bytes(whole[:18] + bytes(100) + whole[118:])
+    refused(path, "check the file, then make it again: samtools faidx")
 
 
 @pytest.mark.parametrize(
-    "gzi", [b"", b"\1", bytes(16), (1).to_bytes(8, "little") + b"\xff" * 7 + bytes(9)]
+    "gzi", [b"", b"\1", bytes(8), (1).to_bytes(8, "little") + b"\xff" * 7 + bytes(9)]
 )
 def test_damaged_gzi(write_fasta, gzi):
-    path = write_fasta(CONTIGS, name="g.fa.gz")
+    path = write_fasta({"c": "ACGTN" * 30_000}, name="g.fa.gz")
     path.with_name("g.fa.gz.gzi").write_bytes(gzi)
-    refused(path, "not the bgzip index of")
+    refused(path, "(is not a FASTA index|the index is of another file).* samtools faidx")
 
 
 def test_bytes_that_are_no_text(write_fasta):
     path = write_fasta(CONTIGS)
     path.write_bytes(path.read_bytes().replace(b"GGGCCC", b"GG\xff\xfeCC"))
-    with Genome(path) as genome, pytest.raises(InputError, match="is not text"):
+    with Genome(path) as genome, pytest.raises(InputError, match="chr2:0-6 cannot be read"):
         genome.fetch("chr2", 0, 3)
+
+
+@PLAIN_OR_BGZIP
+def test_no_file_stays_open(write_fasta, name):
+    def n_open():
+        gc.collect()
+        return len(os.listdir("/proc/self/fd"))
+
+    path = write_fasta(CONTIGS, name=name)
+    before = n_open()
+    with Genome(path):
+        assert n_open() == before + 1
+    assert n_open() == before
+    gzi = path.with_name(f"{name}.gzi")
+    for index in [path.with_name(f"{name}.fai"), *([gzi] if gzi.exists() else [])]:
+        index.write_bytes(b"\1")
+        refused(path, "FASTA index")
+        assert n_open() == before
 
 
 @PLAIN_OR_BGZIP

@@ -10,7 +10,6 @@ from mfdvep.genomics.sequences import (
     CENTRE,
     MAX_SHIFT,
     WINDOW_BASES,
-    Window,
     allele_windows,
     decode,
     encode,
@@ -58,12 +57,6 @@ def test_reverse_complement_twice_is_nothing(text, n):
 @given(st.text("ACGTN"))
 def test_decode_undoes_encode(text):
     assert decode(encode(text)) == text
-
-
-def test_window():
-    window = Window("chr1", -5, 10)
-    assert len(window) == 15
-    assert hash(window) == hash(Window("chr1", -5, 10))
 
 
 def test_the_centre_is_exact_on_both_strands():

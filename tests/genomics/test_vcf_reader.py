@@ -73,7 +73,6 @@ def test_lines_come_byte_for_byte(tmp_path, form, eol):
 def test_fields(tmp_path):
     path = write(tmp_path, "text")
     with open_vcf(path) as reader:
-        assert reader.samples == []
         assert reader.contigs == {"chr1": 1000, "HLA-A*01:01": None}
         assert list(reader) == [
             Record(0, LINES[0], "chr1", 5, "A", ("C", "GT")),
@@ -85,13 +84,20 @@ def test_fields(tmp_path):
 def test_samples_stay_in_the_line(tmp_path):
     text = HEADER + "\tFORMAT\tS1\tS 2\r\nchr1\t5\t.\tA\tC\t.\t.\t.\tGT\t0|1\t./.\r\n"
     with open_vcf(write(tmp_path, "text", text)) as reader:
-        assert reader.samples == ["S1", "S 2"]
         assert [record.line for record in reader] == [text.split("\n")[-2]]
 
 
 def test_last_line_without_newline_and_no_records(tmp_path):
     assert [r.line for r in read(write(tmp_path, "text", TEXT.rstrip("\n")))[1]] == [*LINES]
     assert read(write(tmp_path, "gzip", HEADER + "\n"))[1] == []
+
+
+@pytest.mark.parametrize("form", ["text", "gzip", "bgzip"])
+@pytest.mark.parametrize("eol", ["\n", "\r\n"])
+def test_empty_lines_at_the_end_are_no_records(tmp_path, form, eol):
+    for text, n in ((TEXT, len(LINES)), (HEADER + "\n", 0)):
+        path = write(tmp_path, form, (text + "\n\n\n").replace("\n", eol))
+        assert [r.line.rstrip("\r") for r in read(path)[1]] == [*LINES[:n]]
 
 
 # BCF has only what its header declares
@@ -200,7 +206,9 @@ def test_no_chrom_line(tmp_path, text):
     [
         ("chr1\t6\t.\tA\tC\t.\t.", "7 tab-separated columns, expected 8"),
         ("chr1\t6\t.\tA\tC\t.\t.\t.\tGT", "9 tab-separated columns, expected 8"),
-        ("", "1 tab-separated columns, expected 8"),
+        ("", "empty line before the last record"),
+        ("\r\n\n", "empty line before the last record"),
+        (" ", "1 tab-separated columns, expected 8"),
         ("chr1 6 . A C . . .", "1 tab-separated columns, expected 8"),
         ("chr1\tsix\t.\tA\tC\t.\t.\t.", "POS 'six' is no number"),
         ("chr1\t-6\t.\tA\tC\t.\t.\t.", "POS '-6' is no number"),

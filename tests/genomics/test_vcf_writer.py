@@ -193,6 +193,19 @@ def test_an_annotated_vcf_is_refused(tmp_path, line):
         VcfWriter(tmp_path / "o.vcf", [*HEADER[:-1], line, COLUMNS], ADDED)
 
 
+@pytest.mark.parametrize("held", ["MFD=x", "AC=1;MFD_BIO=1", "MFD_FLAG;AC=1\tGT\t0", "MFD=1\r"])
+@pytest.mark.parametrize("info", [INFO, []])
+def test_a_record_with_an_undeclared_key_of_ours_is_refused(tmp_path, held, info):
+    with pytest.raises(InputError, match=r"record at chr1:5 has INFO MFD.* annotated already"):
+        annotate(tmp_path / "o.vcf", [LINE + held], info=info)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_record_may_hold_what_only_looks_like_a_key_of_ours(tmp_path):
+    annotate(tmp_path / "o.vcf", [LINE + "MFDX=MFD;XMFD_;Y=MFD_BIO=1\tMFD\tMFD=1"])
+    assert (tmp_path / "o.vcf").read_text().count(";MFD=C|") == 1
+
+
 def test_a_key_that_only_starts_alike_is_no_clash(tmp_path):
     line = '##INFO=<ID=MFDX,Number=1,Type=String,Description="not ,ID=MFD,">'
     annotate(tmp_path / "o.vcf", header=[*HEADER[:-1], line, COLUMNS])

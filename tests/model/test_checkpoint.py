@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 import torch
 
 from mfdvep.errors import ModelError, OutputError
-from mfdvep.model.checkpoint import load_model, save_model
+from mfdvep.model.checkpoint import config_digest, load_model, read_config, save_model
 
 
 @pytest.fixture
@@ -60,13 +61,68 @@ def test_a_configuration_that_is_not_json(folder):
         load_model(folder)
 
 
-def test_weights_that_do_not_fit(folder):
+def change(folder, change, *, signed=True) -> None:
+    """Change config.json by a function of its content; `signed`: with a digest that fits."""
     path = folder / "config.json"
     config = json.loads(path.read_text())
-    config["model"]["width"] = 16
+    change(config)
+    if signed:
+        config["sha256"]["config"] = config_digest(config)
     path.write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="does not fit"):
+
+
+def test_weights_that_do_not_fit(folder):
+    change(folder, lambda config: config["model"].update(predictor_hidden=99))
+    load_model(folder)  # no part of the model
+    change(folder, lambda config: config["model"].update(width=16))
+    with pytest.raises(ModelError, match=r"does not fit config\.json: .* expected") as error:
         load_model(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda config: config["about"].update(name="n"),
+        lambda config: config["model"].update(width=16),
+        lambda config: config["metadata"].reverse(),
+        lambda config: config.update(more=1),
+        lambda config: config["sha256"].pop("config"),
+    ],
+)
+def test_a_changed_configuration_is_noticed(folder, damage):
+    change(folder, damage, signed=False)
+    with pytest.raises(ModelError, match=r"config\.json: damaged: .*fetch the model again"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("key", ["model", "metadata", "sha256"])
+@pytest.mark.parametrize("value", [None, 3, "x", {}, [], [3], {"a": {}}])
+def test_a_configuration_of_other_types_is_refused_in_one_line(folder, key, value):
+    change(folder, lambda config: config.update({key: value}), signed=key != "sha256")
+    with pytest.raises(ModelError, match=r"config\.json: ") as error:
+        load_model(folder)
+    assert "\n" not in str(error.value)
+    change(folder, lambda config: config.pop(key), signed=False)
+    with pytest.raises(ModelError, match=r"config\.json: damaged"):
+        read_config(folder)
+
+
+@pytest.mark.parametrize("text", ["3", "[]", "{}", "null"])
+def test_a_configuration_that_is_no_model(folder, text):
+    (folder / "config.json").write_text(text)
+    with pytest.raises(ModelError, match="not a model configuration"):
+        load_model(folder)
+
+
+def test_a_model_can_be_read_by_others(small_model, tmp_path):
+    old = os.umask(0o022)
+    try:
+        save_model(small_model, tmp_path / "shared", about={})
+    finally:
+        os.umask(old)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "shared").iterdir()}
+    assert modes == dict.fromkeys(("model.safetensors", "config.json", "tracks.tsv"), 0o644)
 
 
 def test_no_such_model_lists_the_bundled_ones(tmp_path):

@@ -10,9 +10,14 @@ from mfdvep.model.tracks import TrackTable
 
 
 def test_a_table_comes_back_the_same(tmp_path):
-    table = SMALL_TRACKS.with_column("note", ('a "b"', "", "c\td", "e", "é"))
+    table = TrackTable({**SMALL_TRACKS.columns, "note": ('a "b"', "", "c\td", "e", "é")})
     table.write(tmp_path / "t.tsv")
     assert TrackTable.read(tmp_path / "t.tsv") == table
+
+
+def test_a_byte_order_mark_is_no_part_of_a_column_name(tmp_path):
+    (tmp_path / "t.tsv").write_bytes(b"\xef\xbb\xbfa\tb\r\n1\t2\r\n")
+    assert TrackTable.read(tmp_path / "t.tsv") == TrackTable({"a": ("1",), "b": ("2",)})
 
 
 @pytest.mark.parametrize(

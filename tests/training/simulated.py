@@ -16,15 +16,17 @@ from mfdvep.training.dataset import SetContig, TrainingSet
 from mfdvep.training.set_writer import TrainingSetWriter
 
 # clusters of a motif: a single one takes a network of this size minutes to find
-BIOLOGY = {"X": "TGACTCA" * 4, "Y": "CCACCAG" * 4}
-BIAS = {"a": "GGGCGGA" * 4, "b": "TTTATTC" * 4}
+BIOLOGY = {"X": "TGACTCA" * 3, "Y": "CCACCAG" * 3, "Z": "GATAAGC" * 3}
+BIAS = {"a": "GGGCGGA" * 3, "b": "TTTATTC" * 3, "c": "ACACAGT" * 3}
+SLOT = 21  # bases of a bin that each motif has for itself, so that two never overlap
 MARGIN = 16  # bins at a contig's ends that are not in the set
 
+_PAIRS = [(target, assay) for target in BIOLOGY for assay in BIAS]
 TRACKS = TrackTable(
     {
-        "experiment": tuple(f"S{i}" for i in range(8)),
-        "target": ("X", "X", "X", "X", "Y", "Y", "Y", "Y"),
-        "assay": ("a", "a", "b", "b", "a", "a", "b", "b"),
+        "experiment": tuple(f"S{i}" for i in range(len(_PAIRS))),
+        "target": tuple(target for target, _ in _PAIRS),
+        "assay": tuple(assay for _, assay in _PAIRS),
     }
 )
 
@@ -37,23 +39,19 @@ def simulate(folder: Path, *, n_bins: int = 6000, seed: int = 0) -> tuple[Traini
     TrainingSet
         Contig "one" for training, "two" (a quarter as long) for validation.
     ndarray
-        (N, 4) bool: motif of target X, target Y, assay a, assay b.
+        (N, 6) bool: motif of target X, Y, Z, assay a, b, c.
     """
     rng = np.random.default_rng(seed)
     motifs = [encode(m) for m in (*BIOLOGY.values(), *BIAS.values())]
-    uses = np.array(
-        [
-            [t == "X", t == "Y", a == "a", a == "b"]
-            for t, a in zip(TRACKS["target"], TRACKS["assay"], strict=True)
-        ]
-    )
+    names = [*BIOLOGY, *BIAS]
+    uses = np.array([[name in pair for name in names] for pair in _PAIRS])
     contigs = [SetContig("one", n_bins * 128, "train"), SetContig("two", n_bins * 32, "validation")]
     planted = []
     with TrainingSetWriter(
         folder,
         tracks=TRACKS,
         contigs=contigs,
-        labelled=np.ones((8, 2), dtype=bool),
+        labelled=np.ones((len(TRACKS), 2), dtype=bool),
         bin_size=128,
         min_overlap=64,
         options={},
@@ -62,13 +60,12 @@ def simulate(folder: Path, *, n_bins: int = 6000, seed: int = 0) -> tuple[Traini
         for contig in contigs:
             n = contig.length // 128
             codes = rng.integers(0, 4, contig.length).astype(np.uint8)
-            holds = rng.random((n, 4)) < 0.15
+            holds = rng.random((n, 6)) < 0.15
             for bin_, motif in np.argwhere(holds):
-                # each motif in a stretch of its own, so that two never overlap
-                start = bin_ * 128 + 32 * motif + rng.integers(0, 32 - 28)
-                codes[start : start + 28] = motifs[motif]
+                start = bin_ * 128 + SLOT * motif
+                codes[start : start + SLOT] = motifs[motif]
             inner = np.arange(MARGIN, n - MARGIN)
-            labels = holds[inner] @ uses.T  # (n, 8) bool: either motif gives a peak
+            labels = holds[inner] @ uses.T  # (n, 9) bool: either motif gives a peak
             writer.add_contig(codes)
             offsets = np.concatenate([[0], np.cumsum(labels.sum(1))])
             writer.add_bins(inner * 128, offsets, np.nonzero(labels)[1])

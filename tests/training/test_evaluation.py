@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from mfdvep.model.config import Variable
 from mfdvep.model.mfd import Features
 from mfdvep.training.evaluation import held_out_features, predictions, summarise, track_scores
 from mfdvep.training.halves import canonical_correlation, halves_independence
-from mfdvep.training.report import evaluate_model, write_metrics
+from mfdvep.training.report import check_output, evaluate_model, write_metrics
 
 
 def test_auroc_is_mann_whitneys_and_missing_labels_do_not_count():
@@ -101,8 +102,8 @@ def test_report(model, data, tmp_path):
     )
     rows = data.rows("validation")
     assert metrics["bins"] == len(rows) == seen[-1][0] == seen[-1][1]
-    assert metrics["summary"]["all"]["n_tracks"] == 8
-    assert set(metrics["summary"]) == {"all", "a", "b"}
+    assert metrics["summary"]["all"]["n_tracks"] == 9
+    assert set(metrics["summary"]) == {"all", "a", "b", "c"}
     assert [t["positives"] for t in metrics["tracks"]] == data.labels(rows).sum(0).tolist()
     scores = predictions(model, held_out_features(model, data, rows))["technical"]
     auroc = track_scores(scores, data.labels(rows), data.label_mask(rows))["auroc"]
@@ -119,3 +120,54 @@ def test_refusals(model, data):
         evaluate_model(model, data)
     with pytest.raises(InputError, match="not the model's"):
         evaluate_model(make_model(), data)
+    with pytest.raises(InputError, match="bins of 64 bases; the model's are of 128"):
+        evaluate_model(model, replace(data, bin_size=64))
+    for n in (1, 19):
+        with pytest.raises(InputError, match=f"{n} validation bins; expected at least 20"):
+            evaluate_model(model, data, split="validation", n_bins=n)
+
+
+def test_few_bins_give_a_report_that_is_json(model, data, tmp_path):
+    metrics = evaluate_model(model, data, split="validation", n_bins=20)
+    assert metrics["bins"] == 20
+    write_metrics(metrics, tmp_path / "m.json")
+
+
+def test_nan_never_becomes_json(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_metrics({"a": float("nan")}, tmp_path / "m.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_features_that_never_change_have_no_r2():
+    constant = Features(torch.ones(30, 4), torch.ones(30, 4))
+    found = halves_independence(constant, constant, epochs=1, hidden=8)
+    assert np.isnan(found["r2_technical_from_biological"])
+    assert found["canonical_correlation"] == 0
+    some = pairs(30, 0, 0.5)
+    found = halves_independence(some, constant, epochs=1, hidden=8)
+    assert np.isnan(found["r2_biological_from_technical"])
+    assert found["canonical_correlation"] == 0
+
+
+def test_measures_without_a_value_are_null(model, data, monkeypatch):
+    monkeypatch.setattr(
+        "mfdvep.training.report.halves_independence", lambda *_: {"a": np.nan, "b": -np.inf}
+    )
+    metrics = evaluate_model(model, data, split="validation", n_bins=20)
+    assert metrics["independence"] == {"a": None, "b": None}
+
+
+def test_outputs_that_cannot_be_written(tmp_path):
+    (tmp_path / "m.json").touch()
+    check_output(tmp_path / "m.json", force=True)
+    check_output(tmp_path / "new.json")
+    for path, force, says in (
+        (tmp_path / "m.json", False, "--force"),
+        (tmp_path, True, "is a folder"),
+        (tmp_path / "none" / "m.json", False, "no folder"),
+    ):
+        with pytest.raises(OutputError, match=says):
+            check_output(path, force=force)
+        with pytest.raises(OutputError, match=says):
+            write_metrics({}, path, force=force)

@@ -48,6 +48,37 @@ def test_a_recipe_is_named_after_its_file(tmp_path):
         ("[model]", "[model", "not a readable recipe"),
         ("[model]", "sped = 1\n[model]", "unknown key 'sped'"),
         ('group = "technical"', 'group = "biological"', "no technical column"),
+        ("[model]", "model = 3\n[training2]", r"model is 3; expected a table"),
+        ("[model]", "about = 3\n[model]", "about is 3; expected a table"),
+        ("[model]", "data = 3\n[model]", "data is 3; expected text"),
+        ("[model]", "[about]\nday = 2024-01-01\n[model]", "about: .*not JSON"),
+        ("steps = 5", 'steps = "5"', "steps is '5'; expected a whole number"),
+        ("steps = 5", "steps = 5.5", "steps is 5.5; expected a whole number"),
+        ("steps = 5", "steps = true", "steps is True; expected a whole number"),
+        *(
+            ("steps = 5", f"steps = 5\n{name} = {value}", f"{name} is {value}; expected")
+            for name, value in (
+                ("sequences", 0),
+                ("bins_per_sequence", 0),
+                ("bins_per_sequence", 49),
+                ("learning_rate", 0.0),
+                ("learning_rate", "nan"),
+                ("learning_rate", "inf"),
+                ("warmup_steps", -1),
+                ("weight_decay", -0.1),
+                ("clip_norm", 0.0),
+                ("independence", -0.1),
+                ("track_balance", -0.1),
+                ("max_shift", -1),
+                ("max_shift", 65),
+                ("validate_every", 0),
+                ("validation_bins", -1),
+                ("patience", -1),
+                ("checkpoint_every", 0),
+                ("seed", -1),
+            )
+        ),
+        ("steps = 5", "steps = 5\nsequences = 1", "1 sequences of 1 bins a step; .*at least 2"),
     ],
 )
 def test_mistakes_are_named(tmp_path, old, new, says):
@@ -59,3 +90,18 @@ def test_mistakes_are_named(tmp_path, old, new, says):
 def test_a_missing_recipe(tmp_path):
     with pytest.raises(InputError, match="not a readable recipe"):
         Recipe.read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    "metadata", ['[metadata]\ncolumn = "target"\ngroup = "biological"', 'metadata = ["target"]']
+)
+def test_metadata_that_is_no_array_of_tables(tmp_path, metadata):
+    (tmp_path / "r.toml").write_text(f"{metadata}\n[training]\nsteps = 5\n")
+    with pytest.raises(InputError, match=r"metadata: expected \[\[metadata\]\]"):
+        Recipe.read(tmp_path / "r.toml")
+
+
+def test_a_recipe_that_is_not_text(tmp_path):
+    (tmp_path / "r.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="not a readable recipe"):
+        Recipe.read(tmp_path / "r.toml")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from training.simulated import TRACKS, simulate
 
-from mfdvep.errors import OutputError, TrainingError
+from mfdvep.errors import InputError, OutputError, TrainingError
 from mfdvep.model.checkpoint import load_model
 from mfdvep.model.config import ModelConfig, Variable
 from mfdvep.training.recipe import Recipe, TrainingConfig
@@ -74,8 +75,7 @@ def test_a_run_that_was_stopped_goes_on_exactly(data, tmp_path, stop_at):
         Trainer(plan, data, tmp_path / "cut").run(progress=stop)
     Trainer(plan, data, tmp_path / "cut").run(resume=True)
     whole, cut = log_of(tmp_path / "whole"), log_of(tmp_path / "cut")
-    kept = stop_at // 4 * 4
-    assert cut == whole[:stop_at] + whole[kept:]
+    assert cut == whole  # one line a step: what came after the checkpoint is not kept twice
     assert whole[0]["epoch"] == 0 < whole[-1]["epoch"]
     first, second = (load_model(tmp_path / n / MODEL).state_dict() for n in ("whole", "cut"))
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -102,9 +102,50 @@ def test_nothing_to_resume(data, tmp_path):
 
 
 def test_an_existing_run_is_not_overwritten(data, tmp_path):
-    (tmp_path / "file").touch()
+    (tmp_path / CHECKPOINT).touch()
     with pytest.raises(OutputError, match="--resume"):
         Trainer(recipe(), data, tmp_path).run()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_finished_run_is_left_alone(data, tmp_path, resume):
+    (tmp_path / MODEL).mkdir()
+    (tmp_path / CHECKPOINT).touch()
+    with pytest.raises(OutputError, match=r"finished: .*choose another output"):
+        Trainer(recipe(), data, tmp_path).run(resume=resume)
+
+
+def test_an_output_that_is_a_file(data, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("work")
+    for output, resume, says in (
+        (path, False, "not a folder"),
+        (path, True, "not a folder"),
+        (path / "run", False, "cannot be made"),
+    ):
+        with pytest.raises(OutputError, match=says):
+            Trainer(recipe(), data, output).run(resume=resume)
+    assert path.read_text() == "work"
+
+
+def test_a_folder_of_something_else_is_left_alone(data, tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(OutputError, match=r"holds thesis\.txt"):
+        Trainer(recipe(), data, tmp_path).run()
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_over(data, tmp_path):
+    (tmp_path / LOG).write_text('{"step": 1, "bce": 9.0}\n{"step"')
+    Trainer(recipe(), data, tmp_path).run()
+    assert [entry["step"] for entry in log_of(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_torn_line_of_the_log_is_not_kept(data, tmp_path):
+    trainer = Trainer(recipe(), data, tmp_path)
+    trainer.save_checkpoint(0, 0)
+    (tmp_path / LOG).write_text('{"step": 0}\n{"step": 1}\n{"st')
+    Trainer(recipe(), data, tmp_path).run(resume=True)
+    assert [entry["step"] for entry in log_of(tmp_path)] == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_checkpoint(data, tmp_path):
@@ -123,6 +164,94 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_checkpoint(data, 
     assert not (tmp_path / "run" / MODEL).exists()
 
 
+def test_a_validation_loss_that_is_not_finite_stops_the_run(data, tmp_path):
+    trainer = Trainer(recipe(), data, tmp_path / "run")
+
+    def spoil(step, total, entry):
+        trainer.model.latent_norm.running_var.fill_(math.nan)  # only evaluation reads it
+
+    with pytest.raises(TrainingError, match="step 3: the validation loss is not finite"):
+        trainer.run(progress=spoil)
+    assert not (tmp_path / "run" / MODEL).exists()
+
+
+@pytest.mark.parametrize("part", ["model", "predictors"])
+def test_a_gradient_that_is_not_finite_changes_no_parameter(data, tmp_path, part):
+    trainer = Trainer(recipe(), data, tmp_path / "run")
+    trainer.model.train()
+    next(getattr(trainer, part).parameters()).register_hook(lambda gradient: gradient * math.nan)
+    parameters = [*trainer.model.parameters(), *trainer.predictors.parameters()]
+    before = [parameter.detach().clone() for parameter in parameters]
+    with pytest.raises(TrainingError, match="not finite"):
+        trainer.train_step(next(trainer._batches()))
+    assert all(torch.equal(a, b) for a, b in zip(before, parameters, strict=True))
+
+
+def test_the_adversarys_gradient_is_clipped(data, tmp_path):
+    trainer = Trainer(recipe(clip_norm=1e-4), data, tmp_path / "run")
+    trainer.model.train()
+    trainer.train_step(next(trainer._batches()))
+    for module in (trainer.model, trainer.predictors):
+        norms = [p.grad.norm() for p in module.parameters() if p.grad is not None]
+        assert torch.stack(norms).norm().item() == pytest.approx(1e-4, rel=1e-2)
+
+
+def test_validation_multiplies_in_float32(data, tmp_path, monkeypatch):
+    trainer = Trainer(recipe(precision="bfloat16"), data, tmp_path / "run")
+    computed = {"features": set(), "logits": set()}
+    for name, seen in computed.items():
+        method = getattr(trainer.model, name)
+
+        def watched(*args, method=method, seen=seen):
+            seen.add(torch.is_autocast_enabled("cpu"))
+            return method(*args)
+
+        monkeypatch.setattr(trainer.model, name, watched)
+    trainer.validate()
+    assert computed == {"features": {True}, "logits": {False}}
+
+
+@pytest.mark.parametrize("step", [5, 6])
+def test_an_interrupt_between_steps_keeps_them(data, tmp_path, step):
+    """At 6, validation has just ended the run: it must not go on past its end."""
+    plan = recipe(steps=9, learning_rate=1e-9, validate_every=2, patience=2)
+    Trainer(plan, data, tmp_path / "whole").run()
+    trainer = Trainer(plan, data, tmp_path / "cut")
+
+    def interrupt(done, total, entry):
+        if done == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(progress=interrupt)
+    assert trainer.saved_step == step
+    Trainer(plan, data, tmp_path / "cut").run(resume=True)
+    assert log_of(tmp_path / "cut") == log_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "mfdvep.training.sampling.sequences",
+        "mfdvep.training.trainer.Trainer.train_step",
+        "mfdvep.training.trainer.Trainer.validate",
+    ],
+)
+def test_an_interrupt_within_a_step_keeps_the_last_checkpoint(data, tmp_path, monkeypatch, where):
+    trainer = Trainer(recipe(), data, tmp_path / "run")
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    def arm(step, total, entry):
+        if step == 5:
+            monkeypatch.setattr(where, interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(progress=arm)
+    assert trainer.saved_step == 4
+
+
 def test_early_stop(data, tmp_path):
     plan = recipe(steps=100, learning_rate=1e-9, validate_every=1, patience=3)
     trainer = Trainer(plan, data, tmp_path / "run")
@@ -131,11 +260,22 @@ def test_early_stop(data, tmp_path):
 
 
 def test_a_set_without_validation_is_refused(data, tmp_path):
-    from dataclasses import replace
-
     only_train = replace(data, contig_split=("train", "train"))
     with pytest.raises(TrainingError, match="0 validation bins"):
         Trainer(recipe(), only_train, tmp_path / "run")
+
+
+@pytest.mark.parametrize(("contig", "split"), [(0, "training"), (1, "validation")])
+def test_a_split_without_any_label_is_refused(data, tmp_path, contig, split):
+    labelled = data.labelled.copy()
+    labelled[:, contig] = False
+    with pytest.raises(TrainingError, match=f"no {split} bin has a label"):
+        Trainer(recipe(), replace(data, labelled=labelled), tmp_path / "run")
+
+
+def test_bins_of_another_size_are_refused(data, tmp_path):
+    with pytest.raises(InputError, match="bins of 64 bases; the model's are of 128"):
+        Trainer(recipe(), replace(data, bin_size=64), tmp_path / "run")
 
 
 def test_biases_start_at_the_base_rates(data, tmp_path):
