@@ -25,6 +25,13 @@ from mfdvep.cli.progress import progress_bar
 @click.option(
     "--bins", type=click.IntRange(min=1), help="Use only so many bins (20 or more), evenly."
 )
+@click.option(
+    "--strand",
+    type=click.Choice(["both", "forward"]),
+    default="both",
+    show_default=True,
+    help="Average predictions over both strands, as scoring does, or not.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="metrics.json to write.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
@@ -36,6 +43,7 @@ def evaluate(
     split: str,
     group_by: str,
     bins: int | None,
+    strand: str,
     output: Path | None,
     device: str,
     threads: int | None,
@@ -70,6 +78,7 @@ def evaluate(
             split=split,
             group_by=group_by,
             n_bins=bins,
+            strand=strand,
             progress=bar,
         )
     columns = [f"{kind}_{metric}" for metric in ("auroc", "auprc") for kind in PREDICTIONS]

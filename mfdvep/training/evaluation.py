@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch.nn import functional as F
 
 from mfdvep.errors import InputError
+from mfdvep.genomics.sequences import reverse_complement
 from mfdvep.model.mfd import Features, MFDModel
 from mfdvep.model.trunk import BIN
 from mfdvep.training.dataset import TrainingSet
@@ -33,15 +34,24 @@ def held_out_features(
     data: TrainingSet,
     rows: np.ndarray,
     *,
+    reverse: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Features:
-    """Return the latent features of bins, each in its own window: two (n, C / 2), on the CPU."""
+    """Return the latent features of bins, each in its own window: two (n, C / 2), on the CPU.
+
+    Parameters
+    ----------
+    reverse
+        Read the windows' reverse complements.
+    """
     device = model.bias.device
     parts = []
     with torch.inference_mode():
         for start in range(0, len(rows), BATCH):
-            codes = torch.from_numpy(data.codes(rows[start : start + BATCH])).to(device)
-            parts.append([half.float().cpu() for half in model.features(codes)])
+            codes = data.codes(rows[start : start + BATCH])
+            codes = reverse_complement(codes) if reverse else codes
+            halves = model.features(torch.from_numpy(codes).to(device))
+            parts.append([half.float().cpu() for half in halves])
             if progress is not None:
                 progress(min(start + BATCH, len(rows)), len(rows))
     return Features(*(torch.cat(half) for half in zip(*parts, strict=True)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from mfdvep import __version__
 from mfdvep.errors import InputError, OutputError
@@ -34,6 +35,7 @@ def evaluate_model(
     split: str = "test",
     group_by: str = "assay",
     n_bins: int | None = None,
+    strand: str = "both",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Return metrics of a model on the bins of a split.
@@ -47,13 +49,16 @@ def evaluate_model(
         Column of the track table by which means are given.
     n_bins
         Use so many bins, evenly spaced; all by default. At least 20.
+    strand
+        "both": probabilities are means over both strands, as when variants are scored; "forward".
 
     Returns
     -------
     dict
         "summary": group -> number of tracks and mean AUROC and AUPRC by prediction;
-        "tracks": one mapping a track; "independence"; "bins"; "data"; "model". None is a figure
-        that is not defined.
+        "forward_strand": the mean AUROC and AUPRC of the combined prediction from one strand;
+        "tracks": one mapping a track; "independence" (forward strand); "bins"; "data";
+        "model". None is a figure that is not defined.
 
     Raises
     ------
@@ -73,12 +78,23 @@ def evaluate_model(
         raise InputError(f"{data.folder}: {n} {split} bins; expected at least {MIN_BINS}; {remedy}")
     rows = rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
     groups = model.tracks[group_by]
-    features = held_out_features(model, data, rows, progress=progress)
+    passes = 2 if strand == "both" else 1
+    done = 0
+
+    def report(part: int, _: int) -> None:
+        if progress is not None:
+            progress(done + part, passes * len(rows))
+
+    features = held_out_features(model, data, rows, progress=report)
     labels, mask = data.labels(rows), data.label_mask(rows)
-    per_track = {
-        kind: track_scores(scores, labels, mask)
-        for kind, scores in predictions(model, features).items()
-    }
+    scores = {kind: expit(logits) for kind, logits in predictions(model, features).items()}
+    forward = track_scores(scores["combined"], labels, mask)
+    if strand == "both":
+        done = len(rows)
+        other = held_out_features(model, data, rows, reverse=True, progress=report)
+        for kind, logits in predictions(model, other).items():
+            scores[kind] = (scores[kind] + expit(logits)) / 2
+    per_track = {kind: track_scores(values, labels, mask) for kind, values in scores.items()}
     middle = len(rows) // 2
     first, second = (
         Features(*(half[part] for half in features))
@@ -92,6 +108,8 @@ def evaluate_model(
         "split": split,
         "contigs": [n for n, s in zip(data.contigs, data.contig_split, strict=True) if s == split],
         "bins": len(rows),
+        "strand": strand,
+        "forward_strand": {name: _mean(values) for name, values in forward.items()},
         "group_by": group_by,
         "summary": summarise(per_track, groups),
         "independence": {
@@ -112,6 +130,11 @@ def evaluate_model(
             for i, name in enumerate(model.tracks.names)
         ],
     }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return round(float(known.mean()), 4) if len(known) else None
 
 
 def _rounded(value: float) -> float | None:

@@ -101,14 +101,21 @@ def test_report(model, data, tmp_path):
         model, data, split="validation", progress=lambda done, total: seen.append((done, total))
     )
     rows = data.rows("validation")
-    assert metrics["bins"] == len(rows) == seen[-1][0] == seen[-1][1]
+    assert metrics["bins"] == len(rows)
+    assert seen[-1] == (2 * len(rows), 2 * len(rows))
     assert metrics["summary"]["all"]["n_tracks"] == 9
     assert set(metrics["summary"]) == {"all", "a", "b", "c"}
     assert [t["positives"] for t in metrics["tracks"]] == data.labels(rows).sum(0).tolist()
-    scores = predictions(model, held_out_features(model, data, rows))["technical"]
+    scores = sum(
+        1 / (1 + np.exp(-predictions(model, features)["technical"]))
+        for features in (held_out_features(model, data, rows, reverse=r) for r in (False, True))
+    )
     auroc = track_scores(scores, data.labels(rows), data.label_mask(rows))["auroc"]
     assert metrics["tracks"][2]["technical_auroc"] == pytest.approx(auroc[2], abs=1e-5)
     assert evaluate_model(model, data, split="validation") == metrics
+    forward = evaluate_model(model, data, split="validation", strand="forward")
+    single = forward["summary"]["all"]["combined_auroc"]
+    assert metrics["forward_strand"]["auroc"] == pytest.approx(single, abs=2e-4)
     write_metrics(metrics, tmp_path / "m.json")
     assert json.loads((tmp_path / "m.json").read_text()) == metrics
     with pytest.raises(OutputError, match="exists"):
