@@ -36,7 +36,7 @@ def test_makes_a_set_and_says_what_is_in_it(typed, tmp_path):
     assert lines[6] == "  1 peaks are on contigs that the genome lacks: chrM"
     data = TrainingSet.open(tmp_path / "s")
     assert data.contig_split == ("validation", "test", "validation")
-    assert data.info["provenance"]["command"].startswith("mfdvep ")
+    assert data.info["provenance"]["command"].startswith("mfdvep")
 
 
 def test_quiet_shows_no_progress(typed):
