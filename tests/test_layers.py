@@ -14,11 +14,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mfdvep"
 # a module may import the rooms of smaller number, and its own room
 LEVELS = {
     "errors": 0,
+    "files": 1,
     "genomics.variants": 1,
     "genomics.sequences": 1,
     "genomics": 2,
     "model": 2,
-    "scoring.outputs": 1,
     "scoring.effects": 3,
     "scoring.annotation": 4,
     "scoring.scorer": 4,

@@ -61,14 +61,15 @@ def evaluate(
     """
     import torch
 
+    from mfdvep.files import check_outputs
     from mfdvep.model.checkpoint import load_model
     from mfdvep.model.device import pick_device
     from mfdvep.training.dataset import TrainingSet
     from mfdvep.training.evaluation import PREDICTIONS
-    from mfdvep.training.report import check_output, evaluate_model, write_metrics
+    from mfdvep.training.report import evaluate_model, write_metrics
 
     if output is not None:
-        check_output(output, force=force)
+        check_outputs({"metrics": output}, [], force=force)
     if threads:
         torch.set_num_threads(threads)
     with progress_bar("evaluating", "bins", quiet=quiet) as bar:

@@ -78,10 +78,10 @@ def score(
     """
     import torch
 
+    from mfdvep.files import check_outputs
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.vcf import write_index as index_vcf
     from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model
-    from mfdvep.scoring.outputs import check_outputs
     from mfdvep.scoring.pipeline import score_vcf
     from mfdvep.scoring.scorer import Scorer
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from mfdvep import __version__
 from mfdvep.errors import InputError, ModelError, OutputError
+from mfdvep.files import sha256
 from mfdvep.model.config import ModelConfig
 from mfdvep.model.metadata import MetadataSchema
 from mfdvep.model.mfd import MFDModel
@@ -28,12 +29,6 @@ FORMAT = 1
 DEFAULT_MODEL = "regulome45"
 _WEIGHTS, _CONFIG, _TRACKS = "model.safetensors", "config.json", "tracks.tsv"
 _REMEDY = "fetch the model again"
-
-
-def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def weights_folder() -> Path:

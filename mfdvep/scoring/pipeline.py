@@ -14,13 +14,13 @@ from typing import Any
 
 from mfdvep import __version__
 from mfdvep.errors import InputError, OutputError
+from mfdvep.files import Parts, check_outputs
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.info import escape_info
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.genomics.vcf import Record, VcfReader, VcfWriter, open_vcf
 from mfdvep.scoring.annotation import header_lines, info_values
 from mfdvep.scoring.effects import EffectWriter
-from mfdvep.scoring.outputs import Parts, check_outputs
 from mfdvep.scoring.scorer import Scorer
 
 CHUNK = 128  # records a batch
@@ -137,7 +137,7 @@ def score_vcf(
                 text = json.dumps(asdict(summary), indent=1)
                 parts[stats].write_text(text + "\n", encoding="utf-8")
             except OSError as error:
-                raise OutputError(f"{stats}: cannot be written: {error.strerror}") from error
+                raise OutputError(f"{stats}: cannot be written: {error.strerror or error}") from error
     return summary
 
 

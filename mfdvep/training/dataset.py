@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mfdvep.errors import InputError
+from mfdvep.files import sha256
 from mfdvep.genomics.sequences import WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
 from mfdvep.training.peaks import expand
@@ -158,7 +159,7 @@ class TrainingSet:
             )
         try:
             for name in FILES:
-                if sha256_of(folder / name) != info["sha256"][name]:
+                if sha256(folder / name) != info["sha256"][name]:
                     raise InputError(f"{folder}: {name} is damaged (sha256 differs); {remedy}")
             return cls._load(folder, info)
         except OSError as error:
@@ -266,12 +267,6 @@ def contig_offsets(lengths: Sequence[int]) -> np.ndarray:
     """Return the place of each contig's base 0 in `sequence.npy`, (K,) int64."""
     padded = np.asarray(lengths, dtype=np.int64) + PAD
     return PAD + np.cumsum(padded) - padded
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in hexadecimal."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _track_type(n_tracks: int) -> pa.DataType:

@@ -11,10 +11,11 @@ import numpy as np
 
 import mfdvep
 from mfdvep.errors import InputError
+from mfdvep.files import sha256
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import CENTRE, N_CODE, WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
-from mfdvep.training.dataset import MARKER, PAD, SetContig, sha256_of
+from mfdvep.training.dataset import MARKER, PAD, SetContig
 from mfdvep.training.experiments import (
     DEFAULT_UNLABELLED_COLUMN,
     few,
@@ -215,7 +216,7 @@ def prepare(
                 "mfdvep": mfdvep.__version__,
                 "command": command,
                 "experiments": str(experiments),
-                "experiments_sha256": sha256_of(experiments),
+                "experiments_sha256": sha256(experiments),
                 "fasta": Path(fasta).name,
                 "fasta_fingerprint": genome.fingerprint,
                 "absent_contigs": dict(absent),

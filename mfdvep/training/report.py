@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from scipy.special import expit
 
 from mfdvep import __version__
 from mfdvep.errors import InputError, OutputError
+from mfdvep.files import Parts, check_outputs
 from mfdvep.model.mfd import Features, MFDModel
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.evaluation import (
@@ -141,38 +141,18 @@ def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), 5)
 
 
-def check_output(path: str | Path, *, force: bool = False) -> None:
-    """Refuse a file that could not be written.
-
-    Raises
-    ------
-    OutputError
-        It exists and `force` is not set, or is a folder, or its folder is missing.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file")
-    if path.exists() and not force:
-        raise OutputError(f"{path} exists; choose another output or use --force")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: no folder {path.parent}; make it, or choose another output")
-
-
 def write_metrics(metrics: dict[str, Any], path: str | Path, *, force: bool = False) -> None:
     """Write metrics as JSON; the file appears whole or not at all.
 
     Raises
     ------
     OutputError
-        See `check_output`; or it cannot be written.
+        See `check_outputs`; or it cannot be written.
     """
-    path = Path(path)
-    check_output(path, force=force)
+    check_outputs({"metrics": path}, [], force=force)
     text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written: {error}") from error
+    with Parts(path) as parts:
+        try:
+            parts[path].write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

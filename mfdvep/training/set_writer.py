@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mfdvep.files import sha256
 from mfdvep.genomics.sequences import N_CODE, WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
 from mfdvep.training.dataset import (
@@ -23,7 +24,6 @@ from mfdvep.training.dataset import (
     BinsWriter,
     SetContig,
     contig_offsets,
-    sha256_of,
 )
 from mfdvep.training.folders import new_folder, writing
 
@@ -161,6 +161,6 @@ class TrainingSetWriter:
             "bins": self._bins,
             "positive_labels": self._labels,
         }
-        self._info["sha256"] = {name: sha256_of(self._part / name) for name in FILES}
+        self._info["sha256"] = {name: sha256(self._part / name) for name in FILES}
         text = json.dumps(self._info, indent=1)
         (self._part / MARKER).write_text(text + "\n", encoding="utf-8")

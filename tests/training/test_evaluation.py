@@ -17,7 +17,7 @@ from mfdvep.model.config import Variable
 from mfdvep.model.mfd import Features
 from mfdvep.training.evaluation import held_out_features, predictions, summarise, track_scores
 from mfdvep.training.halves import canonical_correlation, halves_independence
-from mfdvep.training.report import check_output, evaluate_model, write_metrics
+from mfdvep.training.report import evaluate_model, write_metrics
 
 
 def test_auroc_is_mann_whitneys_and_missing_labels_do_not_count():
@@ -167,14 +167,10 @@ def test_measures_without_a_value_are_null(model, data, monkeypatch):
 
 def test_outputs_that_cannot_be_written(tmp_path):
     (tmp_path / "m.json").touch()
-    check_output(tmp_path / "m.json", force=True)
-    check_output(tmp_path / "new.json")
     for path, force, says in (
         (tmp_path / "m.json", False, "--force"),
         (tmp_path, True, "is a folder"),
         (tmp_path / "none" / "m.json", False, "no folder"),
     ):
-        with pytest.raises(OutputError, match=says):
-            check_output(path, force=force)
         with pytest.raises(OutputError, match=says):
             write_metrics({}, path, force=force)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mfdvep.errors import OutputError
-from mfdvep.scoring.outputs import Parts, check_outputs
+from mfdvep.files import Parts, check_outputs
 
 
 @pytest.mark.parametrize(

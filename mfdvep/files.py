@@ -1,12 +1,19 @@
-"""The files that a run writes: checked before any work, in place whole at its end, or not there."""
+"""Files: their digests, and outputs that are checked before any work and appear whole or not."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mfdvep.errors import OutputError
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def check_outputs(
@@ -73,7 +80,7 @@ class Parts:
                 for output, part in self._parts.items():
                     os.replace(part, output)
         except OSError as error:
-            raise OutputError(f"{output}: cannot be written: {error.strerror}") from error
+            raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
         finally:
             for part in self._parts.values():
                 part.unlink(missing_ok=True)
