@@ -42,7 +42,7 @@ def default_output(vcf: str) -> str:
 )
 @click.option("--top-k", type=click.IntRange(min=0), default=3, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
 @click.option("--write-index", is_flag=True, help="Write the .tbi of a sorted VCF.gz.")
 @click.option("--force", is_flag=True, help="Overwrite outputs.")

@@ -137,7 +137,9 @@ def score_vcf(
                 text = json.dumps(asdict(summary), indent=1)
                 parts[stats].write_text(text + "\n", encoding="utf-8")
             except OSError as error:
-                raise OutputError(f"{stats}: cannot be written: {error.strerror or error}") from error
+                raise OutputError(
+                    f"{stats}: cannot be written: {error.strerror or error}"
+                ) from error
     return summary
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from mfdvep.genomics.genome import Genome
+from mfdvep.genomics.vcf import open_vcf
 from mfdvep.model.checkpoint import load_model
 from mfdvep.scoring.effects import read_effects
-from mfdvep.scoring.pipeline import score_vcf
+from mfdvep.scoring.pipeline import alleles_of, score_vcf
 from mfdvep.scoring.scorer import Scorer
 
 pytestmark = pytest.mark.realdata
@@ -39,18 +40,9 @@ def test_a_subset_of_1000_genomes(scorer, real_data, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("batch_size", [1, 5])
-def test_one_allele_alone_or_in_any_batch(scorer, real_data, batch_size):
-    from mfdvep.genomics.vcf import open_vcf
-    from mfdvep.scoring.pipeline import alleles_of
-
+def test_one_allele_alone_or_in_a_batch(scorer, real_data):
     with open_vcf(real_data / "variants" / "1000g.chr1.sites.vcf.gz") as reader:
         variants = [alleles_of(record)[0] for record in list(reader)[::700]]
     together = scorer.score(variants).combined
     alone = np.concatenate([scorer.score([v]).combined for v in variants])
-    other = Scorer(
-        load_model(), scorer.genome, shifts=1, strand="forward", device="cpu",
-        batch_size=batch_size,
-    ).score(variants)  # fmt: skip
     assert np.allclose(together, alone, rtol=0, atol=1e-6)
-    assert np.allclose(together, other.combined, rtol=0, atol=1e-6)
