@@ -71,6 +71,13 @@ class Parts:
     def __getitem__(self, output: str | Path) -> Path:
         return self._parts[Path(output)]
 
+    def write_text(self, output: str | Path, text: str) -> None:
+        """Write the text that will be an output; raises OutputError, e.g. for a full disk."""
+        try:
+            self[output].write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
+
     def __enter__(self) -> Parts:
         return self
 

@@ -15,7 +15,7 @@ from mfdvep.errors import ModelError
 from mfdvep.model.config import ModelConfig
 from mfdvep.model.metadata import HyperNetwork, MetadataSchema
 from mfdvep.model.tracks import TrackTable
-from mfdvep.model.trunk import Trunk
+from mfdvep.model.trunk import BIN, WINDOW_TOKENS, Trunk
 
 
 class Features(NamedTuple):
@@ -101,7 +101,8 @@ class MFDModel(nn.Module):
         ModelError
             A sequence of another length.
         """
-        if codes.ndim != 2 or codes.shape[1] < 1153 or (codes.shape[1] - 1153) % 128:
+        n_over = codes.shape[-1] - (WINDOW_TOKENS + 1)  # bases beyond one window
+        if codes.ndim != 2 or n_over < 0 or n_over % BIN:
             raise ModelError(
                 f"base codes of shape {tuple(codes.shape)}; expected (n, 1153 + 128 k) bases"
             )

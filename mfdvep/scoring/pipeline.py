@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mfdvep import __version__
-from mfdvep.errors import InputError, OutputError
+from mfdvep.errors import InputError
 from mfdvep.files import Parts, check_outputs
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.info import escape_info
@@ -133,13 +133,7 @@ def score_vcf(
             n_records, counts.total(), status, contigs, time.monotonic() - began, provenance
         )
         if stats is not None:
-            try:
-                text = json.dumps(asdict(summary), indent=1)
-                parts[stats].write_text(text + "\n", encoding="utf-8")
-            except OSError as error:
-                raise OutputError(
-                    f"{stats}: cannot be written: {error.strerror or error}"
-                ) from error
+            parts.write_text(stats, json.dumps(asdict(summary), indent=1) + "\n")
     return summary
 
 

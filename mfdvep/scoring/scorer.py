@@ -193,12 +193,10 @@ class Scorer:
         forward = np.stack(pair)  # (2, S, 1153)
         if (forward[0] > 3).mean() > MAX_N:
             return None
+        if self.strand == "forward":
+            return forward
         backward = reverse_complement(forward)
-        return {
-            "both": np.concatenate([forward, backward], axis=1),
-            "forward": forward,
-            "reverse": backward,
-        }[self.strand]
+        return backward if self.strand == "reverse" else np.concatenate([forward, backward], axis=1)
 
     def _effects(self, windows: np.ndarray) -> np.ndarray:
         """Return effects (3 kinds, n, O) of windows (n, 2 alleles, K, 1153)."""

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit
 
 from mfdvep import __version__
-from mfdvep.errors import InputError, OutputError
+from mfdvep.errors import InputError
 from mfdvep.files import Parts, check_outputs
 from mfdvep.model.mfd import Features, MFDModel
 from mfdvep.training.dataset import TrainingSet
@@ -152,7 +152,4 @@ def write_metrics(metrics: dict[str, Any], path: str | Path, *, force: bool = Fa
     check_outputs({"metrics": path}, [], force=force)
     text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
     with Parts(path) as parts:
-        try:
-            parts[path].write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        parts.write_text(path, text)

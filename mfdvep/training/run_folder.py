@@ -48,15 +48,14 @@ def open_run(folder: Path, *, resume: bool) -> None:
         return
     if other := sorted(held - _UNFINISHED):
         raise OutputError(f"{folder}: holds {other[0]}, so no run; choose another output")
-    try:
-        if not resume:
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error}; choose another output") from error
     if resume:
         raise TrainingError(
             f"{folder / CHECKPOINT}: no checkpoint to resume from; start without --resume"
         )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error}; choose another output") from error
 
 
 def write_checkpoint(folder: Path, state: dict[str, Any]) -> None:
