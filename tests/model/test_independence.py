@@ -22,10 +22,15 @@ def test_a_constant_dimension_gives_zero():
     assert correlations(torch.ones(4, 1), torch.arange(4.0)[:, None]).item() == 0
 
 
+def dependent_features(n: int) -> Features:
+    """Return halves of which the second has the square of one dimension, and the other itself."""
+    x = torch.randn(n, 2)
+    return Features(x, torch.stack([x[:, 0] ** 2, x[:, 1]], dim=1))
+
+
 def test_both_predictors_learn_their_direction():
     torch.manual_seed(0)
-    x = torch.randn(512, 2)
-    dependent = Features(x, torch.stack([x[:, 0] ** 2, x[:, 1]], dim=1))
+    dependent, unseen = dependent_features(512), dependent_features(4096)
     predictors = Predictors(2, 32)
     optimiser = torch.optim.Adam(predictors.parameters(), lr=1e-2)
     first = dependence(dependent, predictors).item()
@@ -35,9 +40,10 @@ def test_both_predictors_learn_their_direction():
         loss.backward()
         assert all(p.grad.abs().sum() > 0 for p in predictors.parameters() if p.ndim > 1)
         optimiser.step()
-    technical, biological = predictors(dependent)
     assert -loss.item() > first + 1
+    technical, biological = predictors(unseen)
     # the square is predictable from x, x's sign is not from its square; r counts by its square
-    assert (correlations(dependent.technical, technical).abs() > 0.9).all()
-    r = correlations(dependent.biological, biological).abs()
-    assert r[1] > 0.9 > 0.5 > r[0]
+    assert (correlations(unseen.technical, technical).abs() > 0.8).all()
+    r = correlations(unseen.biological, biological).abs()
+    assert r[1] > 0.8
+    assert r[0] < 0.3
