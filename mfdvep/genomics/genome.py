@@ -15,13 +15,13 @@ import pyfaidx
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.bgzf import Compression, compression, has_end
+from mfdvep.genomics.contigs import spellings
 from mfdvep.genomics.sequences import N_CODE, decode, encode
 
 # Measured, a fetch of 1200 bases: every 100 bases 15 us, every 1080 bases 25 us plain and 31 us
 # bgzip; in any order 0.6 ms and 1.0 ms.
 _BLOCK = 1 << 16  # bases, about one block of a bgzip file
 _BLOCKS_KEPT = 64  # 4 MB
-_MITOCHONDRION = ("chrM", "MT", "M", "chrMT")
 _SEQUENCE = re.compile(r"[A-Za-z*-]*")  # the letters, gap and stop of FASTA; no header, no index
 
 # What pyfaidx and biopython raise on an index or a file that is damaged or does not fit.
@@ -85,9 +85,7 @@ class Genome:
 
         The exact name; else chr1 for 1 or 1 for chr1; else any of chrM, MT, M, chrMT for another.
         """
-        other = chrom[3:] if chrom.startswith("chr") else f"chr{chrom}"
-        names = [chrom, other, *(_MITOCHONDRION if chrom in _MITOCHONDRION else ())]
-        return next((name for name in names if name in self.contigs), None)
+        return next((name for name in spellings(chrom) if name in self.contigs), None)
 
     def fetch(self, chrom: str, start: int, end: int) -> np.ndarray:
         """Return the base codes (end - start,) uint8 of a stretch; a new array.

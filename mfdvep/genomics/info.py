@@ -10,7 +10,7 @@ from mfdvep.errors import InputError
 _ESCAPES = {i: f"%{i:02X}" for i in (*range(33), *b"%,:;=|", 127)}  # 32 is the space
 
 
-def append_info(line: str, info: Iterable[tuple[str, str]]) -> str:
+def append_info(line: str, info: Iterable[tuple[str, str]], *, replace: bool = False) -> str:
     """Return a record's line with keys and values appended to its INFO; every other byte stays.
 
     Parameters
@@ -18,31 +18,42 @@ def append_info(line: str, info: Iterable[tuple[str, str]]) -> str:
     line
         With 8 columns or more; no newline at its end, but perhaps a carriage return.
     info
-        Keys and values, escaped where needed. They replace an INFO of ".".
+        Keys and values, escaped where needed. They replace an INFO of ".", and come before
+        semicolons at its end, so that taking them out gives the line again.
+    replace
+        Whether MFD keys that INFO has already are taken out first.
 
     Raises
     ------
     InputError
-        INFO has an MFD key, which would then be there twice.
+        INFO has an MFD key, which would then be there twice, and `replace` is not set.
     """
     text = ";".join(f"{key}={value}" for key, value in info)
     fields = line.split("\t", 8)
     old = fields[7].rstrip("\r")
     end = fields[7][len(old) :]
     if "MFD" in old:
-        for key in (entry.partition("=")[0] for entry in old.split(";")):
-            if is_mfd(key):
-                raise InputError(
-                    f"the VCF's record at {fields[0]}:{fields[1]} has INFO {key}, which its header "
-                    "does not declare: it is annotated already; score the original, or remove "
-                    "the keys that start with MFD"
-                )
-    if not text:
-        return line
-    if old not in ("", "."):
-        text = f"{old}{text}" if old.endswith(";") else f"{old};{text}"
-    fields[7] = text + end
+        old = _without_mfd(old, f"{fields[0]}:{fields[1]}", replace=replace)
+    kept = old.rstrip(";")
+    if text and kept not in ("", "."):
+        text = f"{kept};{text}{old[len(kept) :]}"
+    fields[7] = (text or old) + end
     return "\t".join(fields)
+
+
+def _without_mfd(info: str, where: str, *, replace: bool) -> str:
+    """Return an INFO without MFD keys; raise InputError for one unless they are replaced."""
+    entries = info.split(";")
+    kept = [entry for entry in entries if not is_mfd(entry.partition("=")[0])]
+    if len(kept) == len(entries):
+        return info
+    if not replace:
+        key = next(entry for entry in entries if entry not in kept).partition("=")[0]
+        raise InputError(
+            f"the VCF's record at {where} has INFO {key}, which its header does not declare: it "
+            "is annotated already; score the original, or give --replace"
+        )
+    return ";".join(kept) or "."
 
 
 def is_mfd(key: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -15,6 +16,7 @@ from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression, has_end
 
 CODEC = {"encoding": "utf-8", "errors": "surrogateescape"}
 """Bytes to text and back: any byte comes out as it went in."""
+_BLOCK = 1 << 16
 
 
 class TextStream:
@@ -82,14 +84,28 @@ class TextStream:
 
     def __iter__(self) -> Iterator[str]:
         number = 0
-        try:
+        with self._reading(lambda: f":{number}: damaged after this line"):
             for line in self._stream:
                 yield line.removesuffix(b"\n").decode(**CODEC)
                 number += 1
+        self._check_end()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield what is read, inflated, in blocks of bytes; raises InputError as the lines do."""
+        with self._reading(lambda: ": damaged"):
+            while block := self._stream.read(_BLOCK):
+                yield block
+        self._check_end()
+
+    @contextmanager
+    def _reading(self, where: Callable[[], str]) -> Iterator[None]:
+        try:
+            yield
         except (EOFError, OSError, zlib.error) as error:
-            raise InputError(
-                f"{self.name}:{number}: damaged after this line: {error}; get the file again"
-            ) from error
+            raise InputError(f"{self.name}{where()}: {error}; get the file again") from error
+
+    def _check_end(self) -> None:
+        """Raise InputError if a bgzip stream has ended without its last block."""
         if self._tail is not None and self._tail.last != END_BLOCK:
             raise self._truncated()
 

@@ -266,4 +266,20 @@ def test_damaged_bcf(tmp_path):
 
 def test_bcf_from_a_pipe(tmp_path):
     data = write(tmp_path, "bcf", BCF_TEXT).read_bytes()
-    refused(through_pipe(tmp_path, data), "from a file only; pipe it through bcftools view")
+    header, records = read(tmp_path / "in.bcf")
+    plain = gzip.decompress(data)  # as bcftools view -Ou writes it
+    for form in (data, plain):
+        pipe = through_pipe(tmp_path, form)
+        assert read(pipe) == (header, records)
+        pipe.unlink()
+
+
+def test_damaged_bcf_from_a_pipe(tmp_path):
+    text = HEADER + "\n" + "".join(f"chr1\t{i}\t.\tA\tC\t.\t.\tAC=1\n" for i in range(1, 9999))
+    data = write(tmp_path, "bcf", text).read_bytes()
+    middle = len(data) // 2
+    damaged = data[:middle] + bytes(50) + data[middle + 50 :]
+    for form, says in ((data[:-28], "truncated"), (damaged, "damaged"), (data[:middle], "damaged")):
+        pipe = through_pipe(tmp_path, form)
+        refused(pipe, says)
+        pipe.unlink()

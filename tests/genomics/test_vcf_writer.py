@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import io
 import math
 import resource
 import signal
-import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,8 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdvep.errors import InputError, OutputError
+from mfdvep.genomics.bgzf import END_BLOCK
+from mfdvep.genomics.header import annotated_header
 from mfdvep.genomics.info import escape_info, format_float
-from mfdvep.genomics.vcf import VcfWriter, open_vcf, write_index
+from mfdvep.genomics.vcf import Record, open_vcf
+from mfdvep.genomics.vcf_output import VcfOutput, index_ending, write_index
 
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 HEADER = [
@@ -36,10 +37,20 @@ INFO = [("MFD", "C|t%20x|0.1"), ("MFD_MAX", "0.1")]
 LINE = "chr1\t5\t.\tA\tC\t9.50\tPASS\t"
 
 
+def record(line: str) -> Record:
+    fields = line.split("\t")
+    return Record(0, line, fields[0], int(fields[1]), fields[3], tuple(fields[4].split(",")))
+
+
 def annotate(path, lines=(f"{LINE}AC=1",), header=HEADER, added=ADDED, info=INFO, **how) -> None:
-    with VcfWriter(path, header, added, **how) as writer:
-        for line in lines:
-            writer.write(line, info)
+    """Write lines in parts of up to a thousand, and join them."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = VcfOutput(path, header, added, folder=Path(folder), **how)
+        parts = []
+        for i in range(0, len(lines), 1000):
+            parts.append(Path(folder) / f"{i}.part")
+            output.write(parts[-1], [(record(line), info) for line in lines[i : i + 1000]])
+        output.join(parts, path)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +59,7 @@ def annotate(path, lines=(f"{LINE}AC=1",), header=HEADER, added=ADDED, info=INFO
         ("AC=1", "AC=1;MFD=x;MFD_MAX=1"),
         (".", "MFD=x;MFD_MAX=1"),
         ("", "MFD=x;MFD_MAX=1"),
-        ("AC=1;", "AC=1;MFD=x;MFD_MAX=1"),
+        ("AC=1;", "AC=1;MFD=x;MFD_MAX=1;"),
         ("AC=1\tGT:DP\t0|1:3\t.", "AC=1;MFD=x;MFD_MAX=1\tGT:DP\t0|1:3\t."),
         ("AC=1\r", "AC=1;MFD=x;MFD_MAX=1\r"),
         (".\r", "MFD=x;MFD_MAX=1\r"),
@@ -70,15 +81,8 @@ def test_new_header_lines_come_last_but_one(tmp_path):
     path = tmp_path / "o.vcf"
     annotate(path, [])
     assert path.read_text() == "\n".join([*HEADER[:-1], *ADDED, COLUMNS, ""])
-    annotate(path, [], header=[line + "\r" for line in HEADER], force=True)
+    annotate(path, [], header=[line + "\r" for line in HEADER])
     assert path.read_bytes().decode() == "\r\n".join([*HEADER[:-1], *ADDED, COLUMNS, ""])
-
-
-def test_standard_output(monkeypatch):
-    out = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out))
-    annotate("-")
-    assert out.getvalue().decode().endswith("AC=1;MFD=C|t%20x|0.1;MFD_MAX=0.1\n")
 
 
 TOKEN = st.text(st.characters(blacklist_categories=["C", "Z"], blacklist_characters=",;=\t"))
@@ -91,10 +95,16 @@ def test_cyvcf2_reads_what_was_written(rows, name):
     lines = [f"chr1\t{pos}\t.\tA\tC\t0.30\tPASS\t{info}" for pos, info, _ in rows]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        with VcfWriter(path, HEADER, ADDED) as writer:
-            for line, (_, _, text) in zip(lines, rows, strict=True):
-                writer.write(line, [("MFD", f"C|{escape_info(text)}|1"), ("MFD_MAX", "0.25")])
-        assert [p.name for p in Path(folder).iterdir()] == [name]
+        output = VcfOutput(path, HEADER, ADDED, folder=Path(folder))
+        part = Path(folder) / "part"
+        output.write(
+            part,
+            [
+                (record(line), [("MFD", f"C|{escape_info(text)}|1"), ("MFD_MAX", "0.25")])
+                for line, (_, _, text) in zip(lines, rows, strict=True)
+            ],
+        )
+        output.join([part], path)
         other = cyvcf2.VCF(str(path))
         seen = [(v.POS, v.INFO.get("AC"), v.INFO["MFD"], v.INFO["MFD_MAX"]) for v in other]
         other.close()
@@ -107,33 +117,42 @@ def test_cyvcf2_reads_what_was_written(rows, name):
         assert kept.rstrip(";") == before.removesuffix(".")
 
 
-def test_gz_is_bgzip_and_can_be_indexed(tmp_path):
+def at(*positions: int, chrom: str = "chr1") -> list[str]:
+    return [f"{chrom}\t{pos}\t.\tA\tC\t9.50\tPASS\t." for pos in positions]
+
+
+@pytest.mark.parametrize("name", ["o.vcf.gz", "o.bcf"])
+@pytest.mark.parametrize("longest", [10**5, 1 << 29])
+def test_an_index_answers_a_query(tmp_path, name, longest):
+    path = tmp_path / name
+    annotate(path, at(*range(1, 5000)))
+    ending = index_ending(path, longest=longest)
+    assert ending == (".csi" if name == "o.bcf" or longest > 10**5 else ".tbi")
+    write_index(path, tmp_path / f"{name}{ending}", ending=ending, bcf=name == "o.bcf")
+    assert {p.name for p in tmp_path.iterdir()} == {name, f"{name}{ending}"}
+    with pysam.VariantFile(str(path)) as file:
+        assert [record.pos for record in file.fetch("chr1", 2000, 2002)] == [2001, 2002]
+
+
+def test_parts_of_bgzip_join_without_an_end_between(tmp_path):
     path = tmp_path / "o.vcf.gz"
-    annotate(path, [LINE.replace("\t5\t", f"\t{pos}\t") + "." for pos in range(1, 5000)])
-    assert write_index(path) == tmp_path / "o.vcf.gz.tbi"
-    with pysam.TabixFile(str(path)) as file:
-        assert [row.split("\t")[1] for row in file.fetch("chr1", 2000, 2002)] == ["2001", "2002"]
+    annotate(path, at(*range(1, 5000)))
+    assert path.read_bytes().count(END_BLOCK) == 1
+    assert path.read_bytes().endswith(END_BLOCK)
+    assert len(list(open_records(path))) == 4999
 
 
 def test_unsorted_records_have_no_index(tmp_path):
     path = tmp_path / "o.vcf.gz"
-    annotate(path, [LINE.replace("\t5\t", f"\t{pos}\t") + "." for pos in (9, 3)])
-    with pytest.raises(OutputError, match="sort it if it is not sorted"):
-        write_index(path)
+    annotate(path, at(9, 3))
+    with pytest.raises(OutputError, match="cannot be indexed; sort the records"):
+        write_index(path, tmp_path / "o.vcf.gz.tbi", ending=".tbi", bcf=False)
 
 
-@pytest.mark.parametrize("name", ["o.vcf", "o.vcf.gz"])
-def test_an_existing_output_is_kept_unless_forced(tmp_path, name):
-    path = tmp_path / name
-    path.write_text("mine")
-    with pytest.raises(OutputError, match="exists; choose another output or use --force"):
-        VcfWriter(path, HEADER, ADDED)
-    assert path.read_text() == "mine"
-    with pytest.raises(KeyError), VcfWriter(path, HEADER, ADDED, force=True):
-        raise KeyError
-    assert path.read_text() == "mine"
-    annotate(path, force=True)
-    assert len(list(open_records(path))) == 1
+@pytest.mark.parametrize("name", ["o.vcf", "-"])
+def test_text_has_no_index(name):
+    with pytest.raises(OutputError, match="only bgzip and BCF have an index"):
+        index_ending(name, longest=1)
 
 
 def open_records(path):
@@ -141,56 +160,73 @@ def open_records(path):
         yield from reader
 
 
-@pytest.mark.parametrize("name", ["o.vcf", "o.vcf.gz"])
-def test_an_error_leaves_nothing(tmp_path, name):
-    def records():
-        yield LINE + "."
-        assert not (tmp_path / name).exists()
-        raise KeyError
-
-    with pytest.raises(KeyError):
-        annotate(tmp_path / name, records())
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["o.bcf", "o.txt", "o.vcf.bz2", "vcf"])
+@pytest.mark.parametrize("name", ["o.txt", "o.vcf.bz2", "vcf", "o.bcf.gz"])
 def test_other_endings_are_refused(tmp_path, name):
-    with pytest.raises(OutputError, match=r"ends in .vcf.gz or .vcf, or -"):
-        VcfWriter(tmp_path / name, HEADER, ADDED)
+    with pytest.raises(OutputError, match=r"ends in .vcf.gz, .vcf or .bcf, or -"):
+        annotate(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["o.vcf", "o.vcf.gz"])
+@pytest.mark.parametrize("name", ["o.vcf", "o.vcf.gz", "o.bcf"])
 def test_a_missing_folder_is_refused(tmp_path, name):
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written: No such file"):
         annotate(tmp_path / "none" / name)
 
 
 @pytest.mark.parametrize("n_lines", [1, 3000])  # fails when closed, and when written
-@pytest.mark.parametrize("name", ["o.vcf", "o.vcf.gz"])
-def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, name, n_lines):
+@pytest.mark.parametrize("name", ["o.vcf", "o.vcf.gz", "o.bcf"])
+def test_a_full_disk_is_an_error(tmp_path, name, n_lines):
+    output = VcfOutput(tmp_path / name, HEADER, ADDED, folder=tmp_path)
+    records = [(record(line), INFO) for line in at(*range(1, n_lines + 1))]
+    output.write(tmp_path / "whole", records)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         # the tail of the file system, in effect: no file may grow beyond 100 bytes
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-        with pytest.raises(OutputError, match="cannot be written"):
-            annotate(tmp_path / name, [LINE + "."] * n_lines)
+        with pytest.raises(OutputError, match=f"{name}: cannot be written"):
+            output.write(tmp_path / "part", records * 2)
+        with pytest.raises(OutputError, match=f"{name}: cannot be written"):
+            output.join([tmp_path / "whole"], tmp_path / name)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
-    assert list(tmp_path.iterdir()) == []
 
 
+OURS = [
+    '##INFO=<ID=MFD,Number=.,Type=String,Description="mfdvep: d">',
+    '##INFO=<Number=A,ID=MFD_BIO,Type=Float,Description="mfdvep: d">\r',
+]
+
+
+@pytest.mark.parametrize("line", OURS)
+def test_an_annotated_vcf_is_refused(line):
+    with pytest.raises(InputError, match=r"annotated already; .* --replace"):
+        annotated_header([*HEADER[:-1], line, COLUMNS], ADDED)
+
+
+@pytest.mark.parametrize("replace", [True, False])
 @pytest.mark.parametrize(
     "line",
     [
-        '##INFO=<ID=MFD,Number=.,Type=String,Description="d">',
-        '##INFO=<Number=A,ID=MFD_BIO,Type=Float,Description="d">\r',
+        '##INFO=<ID=MFD,Number=1,Type=Integer,Description="my favourite depth">',
+        '##INFO=<ID=MFD_BIO,Number=1,Type=Flag,Description="of mfdvep: not">',
     ],
 )
-def test_an_annotated_vcf_is_refused(tmp_path, line):
-    with pytest.raises(InputError, match="annotated already"):
-        VcfWriter(tmp_path / "o.vcf", [*HEADER[:-1], line, COLUMNS], ADDED)
+def test_a_key_of_another_tool_is_refused(line, replace):
+    with pytest.raises(InputError, match=r"declares INFO MFD.* of another tool"):
+        annotated_header([*HEADER[:-1], line, COLUMNS], ADDED, replace=replace)
+
+
+def test_an_earlier_annotation_is_replaced(tmp_path):
+    run = ["##mfdvepVersion=0", "##mfdvepCommand=x", "##mfdvepModel=<ID=a>", *OURS]
+    held = ["AC=1;MFD=x;MFD_BIO=1", "MFD=x;MFD_FLAG", "MFDX=1;MFD=x;AC=1\tGT\t0", "AC=2"]
+    header = [*HEADER[:-1], *run, COLUMNS]
+    annotate(
+        tmp_path / "o.vcf", [LINE + x for x in held], header, info=[("MFD", "y")], replace=True
+    )
+    after = ["AC=1;MFD=y", "MFD=y", "MFDX=1;AC=1;MFD=y\tGT\t0", "AC=2;MFD=y"]
+    lines = [*HEADER[:-1], *ADDED, COLUMNS, *(LINE + x for x in after), ""]
+    assert (tmp_path / "o.vcf").read_text() == "\n".join(lines)
 
 
 @pytest.mark.parametrize("held", ["MFD=x", "AC=1;MFD_BIO=1", "MFD_FLAG;AC=1\tGT\t0", "MFD=1\r"])

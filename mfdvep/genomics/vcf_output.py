@@ -1,0 +1,201 @@
+"""The only VCF writer: annotated records in parts, and the parts as one file with its index."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pysam
+
+from mfdvep.errors import OutputError
+from mfdvep.genomics.bcf import BcfWriter, Info
+from mfdvep.genomics.bgzf import END_BLOCK, has_end
+from mfdvep.genomics.header import annotated_header
+from mfdvep.genomics.info import append_info
+from mfdvep.genomics.text import CODEC
+from mfdvep.genomics.vcf import Record
+
+ENDINGS = (".vcf.gz", ".vcf", ".bcf")
+_TBI_MAX = 1 << 29  # bases that a .tbi can address
+
+Annotated = Iterable[tuple[Record, Info]]
+
+
+def output_form(path: str | Path) -> str:
+    """Return the form of an output by its name: one of `ENDINGS`; ".vcf" for "-".
+
+    Raises
+    ------
+    OutputError
+        Another ending.
+    """
+    if str(path) == "-":
+        return ".vcf"
+    for ending in ENDINGS:
+        if Path(path).name.endswith(ending):
+            return ending
+    raise OutputError(f"{path}: expected a name that ends in .vcf.gz, .vcf or .bcf, or -")
+
+
+class VcfOutput:
+    """An annotated VCF that is written in parts: text, bgzip or BCF by its name.
+
+    Parameters
+    ----------
+    path
+        NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text.
+    header_lines
+        As `VcfReader.header_lines`.
+    added_header_lines
+        Written after the existing ones, just before "#CHROM".
+    folder
+        For what is written on the way to a BCF.
+    replace
+        Whether an earlier annotation by this tool is taken out.
+
+    Raises
+    ------
+    OutputError
+        The name has another ending.
+    InputError
+        See `annotated_header`; or a header that htslib cannot read, for BCF.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        header_lines: Sequence[str],
+        added_header_lines: Sequence[str],
+        *,
+        folder: Path = Path(),
+        replace: bool = False,
+    ) -> None:
+        self.form = output_form(path)
+        self.header_lines = annotated_header(header_lines, added_header_lines, replace=replace)
+        self._path, self._replace = path, replace
+        self._bcf = BcfWriter(path, self.header_lines, folder) if self.form == ".bcf" else None
+
+    @property
+    def header(self) -> bytes:
+        """The header's text."""
+        return _joined(self.header_lines)
+
+    def text(self, annotated: Annotated) -> bytes:
+        """Return the lines of records, with keys and values appended to their INFO.
+
+        Raises
+        ------
+        InputError
+            INFO has an MFD key already, and they are not replaced.
+        """
+        return _joined(
+            append_info(record.line, info, replace=self._replace) for record, info in annotated
+        )
+
+    def write(self, part: Path, annotated: Annotated) -> None:
+        """Write records as a part of the output.
+
+        Raises
+        ------
+        InputError
+            As for `text`; or a record that cannot be in a BCF.
+        OutputError
+            It cannot be written, e.g. the disk is full.
+        """
+        if self._bcf is None:
+            self._put(part, self.text(annotated))
+            return
+        self._bcf.write(
+            part,
+            (
+                (append_info(record.line, info, replace=self._replace), record.native, info)
+                for record, info in annotated
+            ),
+        )
+
+    def join(self, parts: Iterable[Path], path: Path) -> None:
+        """Write the header and the parts, in order, as one file; raises OutputError."""
+        if self._bcf is not None:
+            self._bcf.join(parts, path)
+            return
+        self._put(path, self.header)
+        try:
+            with path.open("r+b") as file:
+                self._to_end(file)
+                for part in parts:
+                    with part.open("rb") as source:
+                        shutil.copyfileobj(source, file, 1 << 20)
+                    self._to_end(file)
+                if self.form == ".vcf.gz":
+                    file.write(END_BLOCK)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _put(self, path: Path, data: bytes) -> None:
+        """Write bytes to a file, compressed if the output is; it is whole, or OutputError."""
+        try:
+            with path.open("wb") as file:
+                if self.form == ".vcf":
+                    file.write(data)
+                    return
+            # opened before: pysam 0.24 crashes on a path that it cannot open
+            # the stub forgets that the index may be left out
+            with pysam.BGZFile(str(path), "wb") as bgzip:  # type: ignore[call-arg]
+                bgzip.write(data)
+            with path.open("rb") as file:
+                if not has_end(file):
+                    raise OSError("its end is missing; is the disk full?")
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _to_end(self, file: BinaryIO) -> None:
+        """Go to where the next part begins: over the end block of a bgzip part."""
+        file.seek(0, 2)
+        if self.form == ".vcf.gz":
+            file.seek(-len(END_BLOCK), 1)
+
+    def _failed(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._path}: cannot be written: {error.strerror or error}")
+
+
+def index_ending(path: str | Path, *, longest: int) -> str:
+    """Return the ending of the index of an output: .tbi, or .csi for a BCF or a long contig.
+
+    Parameters
+    ----------
+    longest
+        Length of the longest contig that the header declares, in bases.
+
+    Raises
+    ------
+    OutputError
+        The output is neither bgzip nor BCF.
+    """
+    form = output_form(path)
+    if str(path) == "-" or form == ".vcf":
+        raise OutputError(f"{path}: only bgzip and BCF have an index; give -o NAME.vcf.gz")
+    return ".csi" if form == ".bcf" or longest >= _TBI_MAX else ".tbi"
+
+
+def write_index(path: Path, index: Path, *, ending: str, bcf: bool) -> None:
+    """Write the index of a sorted bgzip or BCF file, of the kind that `index_ending` says.
+
+    Raises
+    ------
+    OutputError
+        The records are not sorted, or the index cannot be written.
+    """
+    shift = 14 if ending == ".csi" else 0  # smallest interval of a .csi: 2^14 bases, the usual
+    preset: Any = "bcf" if bcf else "vcf"  # the stub does not know the first
+    try:
+        pysam.tabix_index(str(path), preset=preset, force=True, index=str(index), min_shift=shift)
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{path}: cannot be indexed; sort the records, or leave out --write-index"
+        ) from error
+
+
+def _joined(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode(**CODEC)
