@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from mfdvep.errors import InputError
-
-_CONDITION = re.compile(r"^\s*([^!=]+?)\s*(!?=)\s*(.*)$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -90,31 +86,3 @@ class TrackTable:
         parts = [c for c in ("target", "biosample") if c in self.columns and c != first]
         rows = zip(*(self.columns[c] for c in [*parts, first]), strict=True)
         return tuple("/".join(part for part in row if part) for row in rows)
-
-    def where(self, conditions: Iterable[str]) -> list[int]:
-        """Return the rows that meet every condition, in order.
-
-        Parameters
-        ----------
-        conditions
-            Each `column=value` or `column!=value`; `|` between values means any of them.
-            An empty value matches tracks for which the column is not known.
-
-        Raises
-        ------
-        InputError
-            A condition of another form, an unknown column, or a value that no track has.
-        """
-        keep = set(range(len(self)))
-        for condition in conditions:
-            match = _CONDITION.match(condition)
-            if match is None:
-                raise InputError(f"--where {condition!r}: expected column=value or column!=value")
-            column, operator, text = match.groups()
-            values, known = set(text.split("|")), self[column]
-            for value in sorted(values.difference(known)):
-                near = get_close_matches(value, set(known), n=3)
-                hint = f"; nearest: {', '.join(near)}" if near else ""
-                raise InputError(f"--where {condition!r}: no track has {column} {value!r}{hint}")
-            keep &= {i for i, v in enumerate(known) if (v in values) == (operator == "=")}
-        return sorted(keep)

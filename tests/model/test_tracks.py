@@ -1,4 +1,4 @@
-"""The track table and its filter."""
+"""The track table, in memory and in a file."""
 
 from __future__ import annotations
 
@@ -18,34 +18,6 @@ def test_a_table_comes_back_the_same(tmp_path):
 def test_a_byte_order_mark_is_no_part_of_a_column_name(tmp_path):
     (tmp_path / "t.tsv").write_bytes(b"\xef\xbb\xbfa\tb\r\n1\t2\r\n")
     assert TrackTable.read(tmp_path / "t.tsv") == TrackTable({"a": ("1",), "b": ("2",)})
-
-
-@pytest.mark.parametrize(
-    ("conditions", "rows"),
-    [
-        ([], [0, 1, 2, 3, 4]),
-        (["target=CTCF"], [0, 4]),
-        (["target=CTCF|open"], [0, 2, 3, 4]),
-        (["target!=CTCF"], [1, 2, 3]),
-        (["target=CTCF", "biosample=K562"], [0]),
-        (["biosample="], [3]),
-    ],
-)
-def test_where(conditions, rows):
-    assert SMALL_TRACKS.where(conditions) == rows
-
-
-@pytest.mark.parametrize(
-    ("condition", "says"),
-    [
-        ("target", "expected column=value"),
-        ("tarjet=CTCF", "no column 'tarjet'"),
-        ("target=CTFC", "nearest: CTCF"),
-    ],
-)
-def test_where_refused(condition, says):
-    with pytest.raises(InputError, match=says):
-        SMALL_TRACKS.where([condition])
 
 
 def test_names_are_readable():
