@@ -24,7 +24,7 @@ _PUBLIC = {
     "Variant": "mfdvep.genomics.variants",
     "VariantStatus": "mfdvep.genomics.variants",
     "load_model": "mfdvep.model.checkpoint",
-    "read_effects": "mfdvep.scoring.effects",
+    "read_effects": "mfdvep.scoring.matrix",
     "score_vcf": "mfdvep.scoring.pipeline",
 }
 __all__ = ["__version__", *_PUBLIC]

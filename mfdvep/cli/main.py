@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 import click
@@ -47,16 +48,33 @@ def mfdvep() -> None:
 
 
 def main() -> None:
-    """Run the command line; exit 0 done, 1 error, 2 usage, 130 interrupted."""
+    """Run the command line; exit 0 done, 1 error, 2 usage, 130 interrupted, 143 terminated."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         status = mfdvep.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("mfdvep: interrupted", err=True)
+        _tell_notes(error.__cause__ or error)
         status = 130
     except MfdvepError as error:
         click.echo(f"mfdvep: error: {error}", err=True)
+        _tell_notes(error)
         status = 1
+    except SystemExit as stop:
+        _tell_notes(stop)
+        raise
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _terminate(number: int, frame: object) -> None:
+    """End as an interruption does, with what is finished kept."""
+    raise SystemExit(128 + number)
+
+
+def _tell_notes(error: BaseException) -> None:
+    """Show what the library has noted on an error, such as how to go on."""
+    for note in getattr(error, "__notes__", ()):
+        click.echo(f"mfdvep: {note}", err=True)

@@ -2,34 +2,94 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mfdvep.cli.progress import progress_bar
-from mfdvep.errors import InputError
+
+if TYPE_CHECKING:
+    from mfdvep.genomics.genome import Genome
+    from mfdvep.genomics.regions import Regions
+    from mfdvep.scoring.pipeline import RunSummary
+    from mfdvep.scoring.scorer import Scorer
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
+_PATH = click.Path(path_type=Path)
+_PASSED = ("matrix", "long", "storage", "top_k", "min_abs", "replace", "resume", "force")
+_SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
 
 
 def default_output(vcf: str) -> str:
     """Return NAME.mfd.vcf.gz beside NAME.vcf.gz, NAME.vcf or NAME.bcf; "-" for a stream."""
-    for ending in _ENDINGS:
-        if vcf.endswith(ending):
-            return f"{vcf.removesuffix(ending)}.mfd.vcf.gz"
-    return "-" if vcf == "-" else f"{vcf}.mfd.vcf.gz"
+    return "-" if vcf == "-" else f"{_stem(vcf)}.mfd.vcf.gz"
+
+
+def _stem(name: str) -> str:
+    return next((name.removesuffix(end) for end in _ENDINGS if name.endswith(end)), name)
+
+
+class _Share(click.ParamType):
+    """A count such as 100, or a share such as 1%."""
+
+    name = "N|N%"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        number = value.removesuffix("%")
+        try:
+            if float(number) >= 0 and (number != value or number.isdigit()):
+                return value
+        except ValueError:
+            pass
+        self.fail(f"{value!r}: expected a count such as 100, or a share such as 1%", param, ctx)
+
+
+def too_many(limit: str, summary: RunSummary) -> bool:
+    """Return whether more alleles than a limit, a count or a share, have no score."""
+    if not limit.endswith("%"):
+        return summary.unscored > int(limit)
+    with_alt = summary.alleles - summary.status["NO_ALT"]
+    return summary.unscored * 100 > float(limit[:-1]) * with_alt
 
 
 @click.command()
 @click.argument("vcf", type=str)
 @click.option("-f", "--fasta", required=True, envvar="MFDVEP_FASTA", help="Indexed reference.")
 @click.option("-m", "--model", help="Bundled model or model folder.  [default: the bundled one]")
-@click.option("-o", "--output", help="VCF, VCF.gz or -; default: NAME.mfd.vcf.gz beside the input.")
-@click.option("--matrix", type=click.Path(path_type=Path), help="Parquet file of all effects.")
-@click.option("--stats", type=click.Path(path_type=Path), help="JSON file of counts and rate.")
-@click.option("--where", multiple=True, help="Only tracks with column=value; repeat to narrow.")
+@click.option(
+    "-o",
+    "--output",
+    help="NAME.vcf.gz, .vcf, .bcf, or - for text; default: NAME.mfd.vcf.gz beside the input.",
+)
+@click.option("--matrix", type=_PATH, help="Parquet file of all effects.")
+@click.option(
+    "--storage",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="Of the matrix.",
+)
+@click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
+@click.option(
+    "--stats",
+    type=_PATH,
+    help="Run record; NAME.skipped.tsv and NAME_mqc.json lie beside it; "
+    "default: NAME.stats.json beside the output, nothing for -.",
+)
+@click.option("-r", "--regions", multiple=True, help="chr1:1000-2000, also with commas; repeat.")
+@click.option("-R", "--regions-file", multiple=True, type=_PATH, help="BED file; repeat.")
+@click.option(
+    "--where", multiple=True, help="""Only tracks like 'target == "CTCF" and n_peaks > 500'."""
+)
+@click.option("--tracks", multiple=True, help="A track's name, or a file of names; repeat.")
+@click.option("--top-k", type=click.IntRange(min=0), default=3, show_default=True,
+              help="Tracks listed for an ALT.")  # fmt: skip
+@click.option("--min-abs", type=click.FloatRange(min=0), default=0.0, show_default=True,
+              help="Least combined effect, in size, of a listed track.")  # fmt: skip
 @click.option("--shifts", default="11", show_default=True, help="A count, or offsets like -2,0,2.")
 @click.option(
     "--strand",
@@ -40,36 +100,23 @@ def default_output(vcf: str) -> str:
 @click.option(
     "--scale", type=click.Choice(["probability", "logit"]), default="probability", show_default=True
 )
-@click.option("--top-k", type=click.IntRange(min=0), default=3, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
-@click.option("--write-index", is_flag=True, help="Write the .tbi of a sorted VCF.gz.")
+@click.option("--write-index", is_flag=True, help="Write the .tbi or .csi of the output.")
+@click.option("--check", is_flag=True, help="Score nothing: say what scoring would come to.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if an ALT has no score.")
+@click.option("--max-unscored", type=_Share(), help="Exit with 3 if more ALTs have no score.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was interrupted, if any.")
+@click.option("--replace", is_flag=True, help="Replace an earlier annotation by mfdvep.")
+@click.option("--no-version", is_flag=True, help="No versions and no command in the outputs.")
 @click.option("--force", is_flag=True, help="Overwrite outputs.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
-def score(
-    vcf: str,
-    fasta: str,
-    model: str | None,
-    output: str | None,
-    matrix: Path | None,
-    stats: Path | None,
-    where: tuple[str, ...],
-    shifts: str,
-    strand: str,
-    scale: str,
-    top_k: int,
-    device: str,
-    batch_size: int,
-    threads: int | None,
-    write_index: bool,
-    force: bool,
-    quiet: bool,
-) -> None:
+def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any) -> None:
     """Annotate VCF with what every ALT changes: combined, biological and technical effects.
 
     Every record comes out once, in order; MFD_STATUS says why an ALT has no effect. Effects are
-    ALT minus REF.
+    ALT minus REF. VCF is a file, VCF or BCF, compressed or not, or - for standard input.
 
     \b
     Example:
@@ -78,52 +125,119 @@ def score(
     """
     import torch
 
-    from mfdvep.files import check_outputs
     from mfdvep.genomics.genome import Genome
-    from mfdvep.genomics.vcf import write_index as index_vcf
-    from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model
-    from mfdvep.scoring.pipeline import score_vcf
-    from mfdvep.scoring.scorer import Scorer
 
     if threads:
         torch.set_num_threads(threads)
-    genome = Genome(fasta)
-    loaded = load_model(model or DEFAULT_MODEL)
-    scorer = Scorer(
+    with Genome(fasta) as genome:
+        run = _check if check else _score
+        status = run(vcf, genome, _regions(options), options)
+    sys.exit(status)
+
+
+def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
+    from mfdvep.scoring.pipeline import score_vcf
+
+    scorer = _scorer(genome, options)
+    target = options["output"] or default_output(vcf)
+    stats = options["stats"]
+    if stats is None and target != "-":
+        stats = Path(f"{_stem(target)}.stats.json")
+    try:
+        with progress_bar("scoring", "records", quiet=options["quiet"]) as bar:
+            summary = score_vcf(
+                vcf,
+                scorer,
+                target,
+                stats=stats,
+                regions=regions,
+                index=options["write_index"],
+                versions=not options["no_version"],
+                command=_command(),
+                progress=bar,
+                **{name: options[name] for name in _PASSED},
+            )
+    except BrokenPipeError:
+        # who reads has had enough; Python must not complain of it once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _SIGPIPE
+    limit = "0" if options["strict"] else options["max_unscored"]
+    failed = limit is not None and too_many(limit, summary)
+    if failed or not options["quiet"]:
+        click.echo(_told(target, summary, scorer.device.type), err=True)
+    if failed:
+        click.echo(
+            f"mfdvep: {summary.unscored} ALTs have no score, more than {limit}; "
+            "MFD_STATUS of the output says why",
+            err=True,
+        )
+    return 3 if failed else 0
+
+
+def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
+    from mfdvep.genomics.bcf import quiet_htslib
+    from mfdvep.genomics.vcf import open_vcf
+    from mfdvep.scoring.check import check_vcf, n_windows, render
+    from mfdvep.scoring.windows import AlleleWindows
+
+    windows = AlleleWindows(genome, shifts=options["shifts"], strand=options["strand"])
+    with (
+        quiet_htslib(),
+        open_vcf(vcf, regions=regions) as reader,
+        progress_bar("checking", "records", quiet=options["quiet"]) as bar,
+    ):
+        report = check_vcf(reader, windows, vcf=vcf, progress=bar)
+    n = n_windows(report, n_shifts=len(windows.shifts), n_strands=windows.n_strands)
+    scorer = _scorer(genome, options)
+    rate = scorer.windows_per_second()
+    click.echo(render(report))
+    click.echo(
+        f"\nTo run: {n:,} windows, at {rate:,.0f} a second on {scorer.device.type} about "
+        f"{_duration(n / rate)}"
+    )
+    return 1 if report.problem else 0
+
+
+def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
+    from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model
+    from mfdvep.model.selection import select
+    from mfdvep.scoring.scorer import Scorer
+
+    loaded = load_model(options["model"] or DEFAULT_MODEL)
+    return Scorer(
         loaded,
         genome,
-        shifts=shifts,
-        strand=strand,
-        scale=scale,
-        tracks=loaded.tracks.where(where) if where else None,
-        device=device,
-        batch_size=batch_size,
+        tracks=select(loaded.tracks, where=options["where"], names=options["tracks"]),
+        **{name: options[name] for name in ("shifts", "strand", "scale", "device", "batch_size")},
     )
-    target = output or default_output(vcf)
-    if write_index and not target.endswith(".gz"):
-        raise InputError(f"{target}: only bgzip output has an index; give -o NAME.vcf.gz")
-    check_outputs({"index": f"{target}.tbi" if write_index else None}, [vcf], force=force)
-    with progress_bar("scoring", "records", quiet=quiet) as bar:
-        summary = score_vcf(
-            vcf,
-            scorer,
-            target,
-            matrix=matrix,
-            stats=stats,
-            top_k=top_k,
-            command=shlex.join(["mfdvep", *sys.argv[1:]]),
-            force=force,
-            progress=bar,
-        )
-    if write_index:
-        index_vcf(target)
-    if quiet:
-        return
+
+
+def _regions(options: dict[str, Any]) -> Regions | None:
+    from mfdvep.genomics.regions import Regions
+
+    given = options["regions"], options["regions_file"]
+    return Regions.parse(*given) if any(given) else None
+
+
+def _command() -> str:
+    """Return the command as typed, but for --resume: a run that goes on is the same run."""
+    return shlex.join(["mfdvep", *(word for word in sys.argv[1:] if word != "--resume")])
+
+
+def _told(target: str, summary: RunSummary, device: str) -> str:
     counts = ", ".join(f"{name} {n}" for name, n in summary.status.items() if n)
-    click.echo(
-        f"{target}: {summary.records} records, {summary.alleles} alleles: {counts}; "
-        f"{summary.seconds:.1f} s on {scorer.device.type}",
-        err=True,
-    )
-    for name, reference in summary.contigs.items():
-        click.echo(f"contig {name} of the VCF is {reference} of the reference", err=True)
+    resumed = f", {summary.resumed} of them earlier" if summary.resumed else ""
+    lines = [
+        f"{target}: {summary.records} records{resumed}, {summary.alleles} alleles: {counts}; "
+        f"{summary.seconds:.1f} s on {device}"
+    ]
+    lines += [f"contig {a} of the VCF is {b} of the reference" for a, b in summary.contigs.items()]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as a person says it."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 1):.0f} s"

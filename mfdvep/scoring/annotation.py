@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 
-from mfdvep import __version__
+from mfdvep.genomics.header import OWN
 from mfdvep.genomics.info import escape_info, format_float
 from mfdvep.genomics.variants import VariantStatus
 from mfdvep.scoring.effects import KINDS, EffectBatch
 
+# bcftools +split-vep, to 1.22 at least, reads nothing without a field of the last name
+_FORMAT = "ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|Consequence"
 _SUMMARY = {"combined": "MFD_MAX", "biological": "MFD_BIO", "technical": "MFD_TECH"}
 
 
-def header_lines(batch_provenance: dict, *, command: str, top_k: int) -> list[str]:
+def header_lines(provenance: dict) -> list[str]:
     """Return the header lines that an annotated VCF gets, without line ends.
 
     Parameters
     ----------
-    batch_provenance
-        With "model" (name, sha256), "reference" (file, fingerprint), "scale", "shifts", "strand".
+    provenance
+        Of the run; with "command" and "mfdvep" if the header is to say who made it.
     """
-    p = batch_provenance
+    p = provenance
     n_shifts, strand = len(p["shifts"]), p["strand"]
     how = (
         f"ALT minus REF on the {p['scale']} scale, averaged over "
@@ -30,60 +33,90 @@ def header_lines(batch_provenance: dict, *, command: str, top_k: int) -> list[st
         f"{'both strands' if strand == 'both' else f'the {strand} strand'}"
     )
     model, reference = p["model"], p["reference"]
-    lines = [
-        f"##mfdvepVersion={__version__}",
-        f"##mfdvepCommand={_one_line(command)}",
+    lines = []
+    if "mfdvep" in p:
+        lines += [
+            f"##mfdvepVersion={p['mfdvep']}",
+            f"##mfdvepCommand={_one_line(p['command'])}",
+        ]
+    at_least = f" of at least {p['min_abs']:g}" if p["min_abs"] else ""
+    lines += [
         f'##mfdvepModel=<ID=model,Name="{_quoted(model["name"])}",SHA256={model["sha256"]}>',
         f'##mfdvepReference=<ID=reference,File="{_quoted(reference["file"])}",'
         f"Fingerprint={reference['fingerprint']}>",
-        '##INFO=<ID=MFD,Number=.,Type=String,Description="mfdvep: the '
-        f"{top_k} tracks of each ALT with the largest combined effect in size, {how}. "
-        'Format: ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL">',
+        f'##INFO=<ID=MFD,Number=.,Type=String,Description="{OWN}the '
+        f"{p['top_k']} tracks of each ALT with the largest combined effect in size{at_least}, "
+        f"{how}. "
+        f'Format: {_FORMAT}">',
     ]
     lines += [
-        f'##INFO=<ID={key},Number=A,Type=Float,Description="mfdvep: the {kind} effect of '
+        f'##INFO=<ID={key},Number=A,Type=Float,Description="{OWN}the {kind} effect of '
         f'largest size over the {p["n_tracks"]} chosen tracks, with its sign; {how}">'
         for kind, key in _SUMMARY.items()
     ]
     known = ", ".join(VariantStatus)
     lines.append(
         "##INFO=<ID=MFD_STATUS,Number=A,Type=String,"
-        f'Description="mfdvep: OK, or why the ALT has no effect; one of {known}">'
+        f'Description="{OWN}OK, or why the ALT has no effect; one of {known}">'
     )
     return lines
 
 
 def info_values(
-    batch: EffectBatch, rows: Sequence[int], names: Sequence[str], *, top_k: int
-) -> list[tuple[str, str]]:
-    """Return the INFO keys and values of one record, whose ALTs are these rows of the batch.
+    batch: EffectBatch, selected: Sequence[np.ndarray], names: Sequence[str]
+) -> list[list[tuple[str, str]]]:
+    """Return the INFO keys and values of each record of a batch, in order.
 
     Parameters
     ----------
+    batch
+        All ALTs of each of its records, which lie together.
+    selected
+        The tracks that MFD lists, for each ALT.
     names
         The O track names, as text that INFO may hold (see `escape_info`).
     """
-    entries: list[str] = []
-    for row in rows:
-        if batch.status[row] is not VariantStatus.OK:
-            continue
-        alt = escape_info(batch.variants[row].alt)
-        effects = [getattr(batch, kind)[row] for kind in KINDS]
-        # a stable sort, so that ties come in track order everywhere
-        for track in np.argsort(-np.abs(effects[0]), kind="stable")[:top_k]:
-            numbers = "|".join(format_float(float(effect[track])) for effect in effects)
-            entries.append(f"{alt}|{names[track]}|{numbers}")
-    values = [("MFD", ",".join(entries))] if entries else []
-    for kind, key in _SUMMARY.items():
-        largest = [_largest(getattr(batch, kind)[row]) for row in rows]
-        values.append((key, ",".join(format_float(value) for value in largest)))
-    values.append(("MFD_STATUS", ",".join(batch.status[row] for row in rows)))
-    return values
+    kinds = [getattr(batch, kind) for kind in KINDS]
+    largest = [_largest(values) for values in kinds]
+    entries = [
+        _entries(escape_info(batch.variants[row].alt), [k[row] for k in kinds], tracks, names)
+        for row, tracks in enumerate(selected)
+    ]
+    found = []
+    for _, group in groupby(range(len(batch)), key=lambda row: batch.variants[row].record):
+        rows = list(group)
+        listed = [entry for row in rows for entry in entries[row]]
+        values = [("MFD", ",".join(listed))] if listed else []
+        for key, numbers in zip(_SUMMARY.values(), largest, strict=True):
+            values.append((key, ",".join(format_float(numbers[row]) for row in rows)))
+        values.append(("MFD_STATUS", ",".join(batch.status[row] for row in rows)))
+        found.append(values)
+    return found
 
 
-def _largest(effects: np.ndarray) -> float:
-    """Return the effect of largest size, with its sign; NaN if there is none."""
-    return float(effects[np.argmax(np.abs(effects))])
+def _entries(
+    alt: str, effects: Sequence[np.ndarray], tracks: np.ndarray, names: Sequence[str]
+) -> list[str]:
+    """Return the values of MFD for one ALT with its effects (O,) of each kind."""
+    entries = []
+    for track in tracks:
+        numbers = [float(kind[track]) for kind in effects]
+        fields = [alt, names[track], *map(format_float, numbers), _direction(numbers[0])]
+        entries.append("|".join(fields))
+    return entries
+
+
+def _direction(combined: float) -> str:
+    """Return whether the ALT raises or lowers the readout of a track; "." for neither."""
+    if combined == 0:
+        return "."
+    return "gain" if combined > 0 else "loss"
+
+
+def _largest(effects: np.ndarray) -> list[float]:
+    """Return for each row of effects (n, O) that of largest size, with its sign; NaN for none."""
+    at = np.abs(effects).argmax(axis=1) if effects.size else np.zeros(len(effects), dtype=int)
+    return effects[np.arange(len(effects)), at].tolist()
 
 
 def _one_line(text: str) -> str:

@@ -1,30 +1,38 @@
-"""A VCF in, an annotated VCF, a matrix and a run record out: reader -> batches -> writers."""
+"""A VCF in; an annotated VCF, tables and a run record out: read -> score -> write, in chunks.
+
+The three overlap: one thread reads, checks and cuts windows, another runs the model, this one
+writes. What a chunk gives is kept in a folder until all are done, so that a run can be resumed.
+"""
 
 from __future__ import annotations
 
-import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
-from itertools import chain, islice
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mfdvep import __version__
-from mfdvep.errors import InputError
-from mfdvep.files import Parts, check_outputs
-from mfdvep.genomics.genome import Genome
-from mfdvep.genomics.info import escape_info
-from mfdvep.genomics.variants import Variant, VariantStatus
-from mfdvep.genomics.vcf import Record, VcfReader, VcfWriter, open_vcf
-from mfdvep.scoring.annotation import header_lines, info_values
-from mfdvep.scoring.effects import EffectWriter
+from mfdvep.genomics.bcf import quiet_htslib
+from mfdvep.genomics.regions import Regions
+from mfdvep.genomics.vcf import open_vcf
+from mfdvep.genomics.vcf_output import VcfOutput
+from mfdvep.scoring.annotation import header_lines
+from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.guard import check_reference
+from mfdvep.scoring.outputs import Scored, VcfSink, tables_of
+from mfdvep.scoring.overlap import ahead
+from mfdvep.scoring.provenance import run_identity, run_provenance, without_versions
+from mfdvep.scoring.publishing import Outputs
+from mfdvep.scoring.reading import Chunk, in_order, read_chunks
+from mfdvep.scoring.report import multiqc, run_record
 from mfdvep.scoring.scorer import Scorer
+from mfdvep.scoring.sparse import select_tracks
+from mfdvep.scoring.tally import Tally
+from mfdvep.scoring.targets import Targets
+from mfdvep.scoring.windows import Prepared
 
-CHUNK = 128  # records a batch
-GUARD = 1000  # records looked at before anything is scored
+CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 20 s with two cores, and half a second
 
 
 @dataclass(frozen=True)
@@ -37,26 +45,26 @@ class RunSummary:
         Read; a record without an ALT counts as one allele.
     status
         Status name -> number of alleles.
+    unscored
+        Alleles that have a status other than OK and NO_ALT.
     contigs
         Contig names of the VCF that the reference spells otherwise -> the reference's name.
     seconds
-        Wall time of the run.
-    provenance
-        Versions, model, reference and options.
+        Wall time of this process.
+    resumed
+        Records whose scores an earlier process had finished.
+    record
+        The whole run record, as in OUT.stats.json.
     """
 
     records: int
     alleles: int
     status: dict[str, int]
+    unscored: int
     contigs: dict[str, str]
     seconds: float
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-
-def alleles_of(record: Record) -> list[Variant]:
-    """Return one variant an ALT of a record; for none, one with an empty ALT and allele 0."""
-    alts = [(i, alt) for i, alt in enumerate(record.alts, start=1)] or [(0, "")]
-    return [Variant(record.chrom, record.pos, record.ref, alt, record.index, i) for i, alt in alts]
+    resumed: int
+    record: dict[str, Any]
 
 
 def score_vcf(
@@ -65,134 +73,159 @@ def score_vcf(
     output: str | Path,
     *,
     matrix: str | Path | None = None,
+    long: str | Path | None = None,
     stats: str | Path | None = None,
+    regions: Regions | None = None,
     top_k: int = 3,
-    command: str = "",
+    min_abs: float = 0.0,
+    storage: str = "float32",
+    index: bool = False,
+    replace: bool = False,
+    resume: bool = False,
     force: bool = False,
+    versions: bool = True,
+    command: str = "",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> RunSummary:
     """Annotate every record of a VCF, in order, and return the counts of what was done.
 
     Parameters
     ----------
-    vcf, output
-        VCF, VCF.gz, BCF or "-"; and VCF, VCF.gz or "-".
-    matrix, stats
-        Parquet matrix of all effects, and the summary as JSON; none by default.
-    top_k
-        Tracks an ALT that the INFO key MFD lists.
+    vcf
+        VCF, VCF.gz, BCF or "-".
+    output
+        NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text.
+    matrix, long
+        Parquet files: all effects, one row an ALT; and the listed tracks alone, one row a track.
+    stats
+        NAME.stats.json: the run record; beside it NAME.skipped.tsv, every allele that has no
+        score with the reason, and NAME_mqc.json for MultiQC.
+    regions
+        Only records whose REF overlaps them.
+    top_k, min_abs
+        The tracks that MFD and `long` list for an ALT: the `top_k` of largest combined effect in
+        size, of those with at least `min_abs`.
+    storage
+        Of the matrix: "float32" or "float16".
+    index
+        Write the index of the output; the records must be sorted.
+    replace
+        Take out an earlier annotation by this tool, which is otherwise refused.
+    resume
+        Go on with a run that was interrupted, if its folder, OUTPUT.parts, is there.
+    force
+        Overwrite outputs.
+    versions
+        Whether the files name versions and the command.
+    command
+        For the files' provenance.
     progress
         Called with the number of records done, and None for the unknown total.
 
     Raises
     ------
     InputError
-        Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it.
+        Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
+        annotated already; not sorted, if it is to be indexed.
     OutputError
-        See `check_outputs`; or an output cannot be written. None is left half-written.
+        See `check_outputs`, `ChunkStore`; an output cannot be written. None is half-written.
+    BrokenPipeError
+        Who reads standard output has closed it.
     """
     began = time.monotonic()
-    outputs = {"output": output, "matrix": matrix, "stats": stats}
-    fasta = scorer.genome.path
-    check_outputs(outputs, [vcf, fasta, f"{fasta}.fai", f"{fasta}.gzi"], force=force)
-    provenance = run_provenance(scorer, command)
-    names = [escape_info(name) for name in scorer.tracks.names]
-    counts: Counter[VariantStatus] = Counter()
-    contigs: dict[str, str] = {}
-    n_records = 0
     with ExitStack() as stack:
-        reader = stack.enter_context(open_vcf(vcf))
-        records = check_reference(reader, scorer, vcf)
-        added = header_lines(provenance, command=command, top_k=top_k)
-        parts = stack.enter_context(Parts(matrix, stats))
-        writer = stack.enter_context(VcfWriter(output, reader.header_lines, added, force=force))
-        table = EffectWriter(parts[matrix], scorer.tracks, provenance) if matrix else None
-        if table is not None:
-            stack.callback(table.close)
-        for chunk in _chunks(records, CHUNK):
-            owned = [alleles_of(record) for record in chunk]
-            batch = scorer.score([variant for variants in owned for variant in variants])
-            counts.update(batch.status)
-            if table is not None:
-                table.write(batch)
-            row = 0
-            for record, variants in zip(chunk, owned, strict=True):
-                rows = range(row, row + len(variants))
-                row = rows.stop
-                writer.write(record.line, info_values(batch, rows, names, top_k=top_k))
-                found = scorer.genome.resolve(record.chrom)
-                if found not in (None, record.chrom):
-                    contigs[record.chrom] = found
-            n_records += len(chunk)
+        stack.enter_context(quiet_htslib())
+        reader = stack.enter_context(open_vcf(vcf, regions=regions))
+        targets = Targets.of(
+            output, matrix=matrix, long=long, stats=stats, index=index, contigs=reader.contigs
+        )
+        genome = scorer.windows.genome
+        fasta = genome.path
+        inputs = [vcf, fasta, f"{fasta}.fai", f"{fasta}.gzi"]
+        targets.check(inputs, force=force, resume=resume)
+        records = check_reference(reader, scorer.windows, vcf)
+        if index:
+            records = in_order(records, reader.name)
+        provenance = run_provenance(
+            scorer,
+            command=command,
+            regions=regions,
+            top_k=top_k,
+            min_abs=min_abs,
+            storage=storage,
+        )
+        size = CHUNK_ALLELES[scorer.device.type]
+        store = None
+        if targets.folder is not None:
+            run = run_identity(
+                provenance,
+                scorer,
+                reader.header_lines,
+                outputs=targets.in_parts,
+                replace=replace,
+                versions=versions,
+                chunk=size,
+            )
+            store = ChunkStore(targets.folder, run, resume=resume, force=force)
+            stack.enter_context(store)
+            provenance["command"] = store.command
+        if not versions:
+            provenance = without_versions(provenance)
+        form = VcfOutput(
+            output,
+            reader.header_lines,
+            header_lines(provenance),
+            folder=targets.folder or Path(),
+            replace=replace,
+        )
+        tables = tables_of(targets.in_parts, scorer.tracks, provenance, storage=storage)
+        outputs = Outputs(targets, store, VcfSink(form, scorer.tracks), tables)
+        chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
+        scored = ahead(_score(chunks, scorer, top_k=top_k, min_abs=min_abs))
+        stack.enter_context(closing(scored))
+        tally, n_chunks, n_resumed = Tally.empty(), 0, 0
+        for chunk, found in scored:
+            if isinstance(found, Tally):
+                part = found
+                n_resumed += part.n_records
+            else:
+                names = {record.chrom for record in chunk.records}
+                contigs = {name: genome.resolve(name) or name for name in sorted(names)}
+                part = Tally.of(found.batch, n_records=len(chunk.records), contigs=contigs)
+                outputs.write(chunk, found, part.to_json())
+            tally, n_chunks = tally.merge(part), n_chunks + 1
             if progress is not None:
-                progress(n_records, None)
-        if table is not None:
-            table.close()
-        status = {name.value: counts[name] for name in VariantStatus}
-        summary = RunSummary(
-            n_records, counts.total(), status, contigs, time.monotonic() - began, provenance
-        )
-        if stats is not None:
-            parts.write_text(stats, json.dumps(asdict(summary), indent=1) + "\n")
-    return summary
+                progress(tally.n_records, None)
+        seconds = time.monotonic() - began
+        timing = {
+            "seconds": seconds,
+            "records_resumed": n_resumed,
+            "records_per_second": (tally.n_records - n_resumed) / seconds,
+        }
+        record = run_record(tally, provenance=provenance, timing=timing)
+        name = Path(reader.name).name
+        outputs.publish(n_chunks, {"stats": record, "multiqc": multiqc(tally, sample=name)})
+    return RunSummary(
+        records=tally.n_records,
+        alleles=tally.n_alleles,
+        status=tally.status,
+        unscored=tally.unscored,
+        contigs=tally.contigs,
+        seconds=seconds,
+        resumed=n_resumed,
+        record=record,
+    )
 
 
-def run_provenance(scorer: Scorer, command: str) -> dict[str, Any]:
-    """Return what the numbers of a run depend on, for headers and file metadata."""
-    return {
-        "mfdvep": __version__,
-        "command": command,
-        "model": scorer.model_provenance,
-        "reference": _reference(scorer.genome),
-        "n_tracks": len(scorer.tracks),
-        **scorer.provenance,
-    }
-
-
-def _reference(genome: Genome) -> dict[str, str]:
-    return {"file": Path(genome.path).name, "fingerprint": genome.fingerprint}
-
-
-def check_reference(reader: VcfReader, scorer: Scorer, vcf: str | Path) -> Iterator[Record]:
-    """Return the records, after the first thousand were held against the reference.
-
-    Raises
-    ------
-    InputError
-        No contig of them is in the reference, or most of their REF alleles disagree with it.
-    """
-    records = iter(reader)
-    head = list(islice(records, GUARD))
-    genome = scorer.genome
-    chroms = sorted({record.chrom for record in head})
-    if chroms and all(genome.resolve(chrom) is None for chrom in chroms):
-        raise InputError(
-            f"{vcf}: no contig of the first {len(head)} records ({', '.join(chroms[:5])}) is in "
-            f"{genome.path} ({', '.join(list(genome.contigs)[:5])}, ...); "
-            "give the FASTA that the VCF was called on"
-        )
-    seen = Counter(scorer.status(v) for record in head for v in alleles_of(record))
-    wrong, right = seen[VariantStatus.REF_MISMATCH], seen[VariantStatus.OK]
-    if wrong > right and wrong >= 10:
-        raise InputError(
-            f"{vcf}: REF disagrees with {genome.path} in {wrong} of the first {wrong + right} "
-            f"alleles checked{_other_lengths(reader, genome)}; is the FASTA the right assembly? "
-            "Give the one the VCF was called on"
-        )
-    return chain(head, records)
-
-
-def _other_lengths(reader: VcfReader, genome: Genome) -> str:
-    """Return the first contigs whose length in the VCF's header is not the reference's."""
-    differ = []
-    for name, length in reader.contigs.items():
-        found = genome.resolve(name)
-        if length is not None and found is not None and genome.contigs[found] != length:
-            differ.append(f"{name} has {length} bases in the VCF, {genome.contigs[found]} here")
-    return f" ({'; '.join(differ[:3])})" if differ else ""
-
-
-def _chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    records = iter(records)
-    while chunk := list(islice(records, size)):
-        yield chunk
+def _score(
+    chunks: Generator[Chunk, None, None], scorer: Scorer, *, top_k: int, min_abs: float
+) -> Iterator[tuple[Chunk, Scored | Tally]]:
+    """Yield each chunk with its effects, or with its tally if it was finished earlier."""
+    with closing(chunks):
+        for chunk in chunks:
+            if isinstance(chunk.content, Prepared):
+                batch = scorer.score_prepared(chunk.content)
+                selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
+                yield chunk, Scored(chunk.records, batch, selected)
+            else:
+                yield chunk, Tally.from_json(chunk.content)

@@ -5,6 +5,7 @@ Source: science.md "Variant effects" (MFD section 3.3), written ALT minus REF.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,29 +15,15 @@ from torch import Tensor
 
 from mfdvep.errors import InputError, ModelError
 from mfdvep.genomics.genome import Genome
-from mfdvep.genomics.sequences import (
-    CENTRE,
-    WINDOW_BASES,
-    allele_windows,
-    encode,
-    reverse_complement,
-    shift_offsets,
-)
-from mfdvep.genomics.variants import (
-    MAX_ALLELE,
-    Variant,
-    VariantStatus,
-    normalise,
-    spelling_status,
-)
+from mfdvep.genomics.sequences import N_CODE, WINDOW_BASES
+from mfdvep.genomics.variants import Variant
 from mfdvep.model.device import full_float32, pick_device
 from mfdvep.model.mfd import MFDModel
 from mfdvep.scoring.effects import EffectBatch
+from mfdvep.scoring.windows import AlleleWindows, Prepared
 
-STRANDS = ("both", "forward", "reverse")
 SCALES = ("probability", "logit")
-MAX_N = 0.5  # a window with a larger share of N says nothing that was trained on
-_GROUP = 32  # variants whose windows and logits are held at once
+_GROUP = 32  # variants whose logits are held at once
 
 
 class Scorer:
@@ -78,17 +65,18 @@ class Scorer:
         device: str = "auto",
         batch_size: int = 64,
     ) -> None:
-        for name, value, known in (("strand", strand, STRANDS), ("scale", scale, SCALES)):
-            if value not in known:
-                raise InputError(f"{name} {value!r}; expected {', '.join(known)}")
-        self.shifts = shift_offsets(shifts)
-        self.strand, self.scale, self.genome = strand, scale, genome
+        if scale not in SCALES:
+            raise InputError(f"scale {scale!r}; expected {', '.join(SCALES)}")
+        if batch_size < 1:
+            raise InputError(f"batch size {batch_size}; expected at least 1")
+        self.scale = scale
+        self.windows = AlleleWindows(genome, shifts=shifts, strand=strand)
         self.device = pick_device(device)
         self.batch_size = batch_size
         self._model = model.to(self.device).eval()
         rows = list(range(len(model.tracks)) if tracks is None else tracks)
         if not rows:
-            raise InputError("no tracks chosen; see the conditions given to --where")
+            raise InputError("no tracks chosen; give one or more rows of the model's tracks")
         self.tracks = model.tracks.take(rows)
         chosen = torch.tensor(rows, device=self.device)
         self._weights = [psi[chosen] for psi in model.output_weights()]  # each (O, C / 2)
@@ -99,12 +87,13 @@ class Scorer:
         """What, with the model and the reference, makes the numbers what they are."""
         return {
             "scale": self.scale,
-            "strand": self.strand,
-            "shifts": list(self.shifts),
+            "strand": self.windows.strand,
+            "shifts": list(self.windows.shifts),
             "sign": "ALT minus REF",
             "averaging": "effects averaged over shifts and strands",
             "device": self.device.type,
             "precision": "float32",
+            "batch_size": self.batch_size,
             "torch": torch.__version__,
         }
 
@@ -118,34 +107,33 @@ class Scorer:
 
         Raises
         ------
+        InputError, ModelError
+            As for `AlleleWindows.prepare` and `score_prepared`.
+        """
+        return self.score_prepared(self.windows.prepare(variants))
+
+    def score_prepared(self, prepared: Prepared) -> EffectBatch:
+        """Return the effects of variants whose windows have been cut by `self.windows`.
+
+        Raises
+        ------
         ModelError
             The model gave a value that is not finite.
         """
-        checked = [self._normalise(variant) for variant in variants]
-        shape = (len(variants), len(self.tracks))
-        effects = np.full((3, *shape), np.nan, dtype=np.float32)
-        status = [state for state, _ in checked]
-        pending: list[int] = []
-        windows: list[np.ndarray] = []
-        for i, (_, change) in enumerate(checked):
-            if change is not None:  # its status is OK
-                pair = self._windows(*change)
-                if pair is None:
-                    status[i] = VariantStatus.N_RICH
-                elif np.array_equal(*pair):
-                    effects[:, i] = 0  # by definition; two places in a batch may round differently
-                else:
-                    pending.append(i)
-                    windows.append(pair)
-            if len(pending) == _GROUP or (pending and i == len(checked) - 1):
-                effects[:, pending] = self._effects(np.stack(windows))
-                pending, windows = [], []
-        if not np.isfinite(effects[:, [s is VariantStatus.OK for s in status]]).all():
+        effects = np.full((3, len(prepared.variants), len(self.tracks)), np.nan, dtype=np.float32)
+        windows = {i: pair for i, pair in enumerate(prepared.windows) if pair is not None}
+        # zero by definition; two places in a batch may round differently
+        effects[:, [i for i, (ref, alt) in windows.items() if np.array_equal(ref, alt)]] = 0
+        differ = [i for i, (ref, alt) in windows.items() if not np.array_equal(ref, alt)]
+        for first in range(0, len(differ), _GROUP):
+            group = differ[first : first + _GROUP]
+            effects[:, group] = self._effects(np.stack([windows[i] for i in group]))
+        if not np.isfinite(effects[:, list(windows)]).all():
             raise ModelError("the model gave an effect that is not finite; its weights are damaged")
         combined, biological, technical = effects
         return EffectBatch(
-            tuple(variants),
-            tuple(status),
+            prepared.variants,
+            prepared.status,
             combined,
             biological,
             technical,
@@ -153,50 +141,13 @@ class Scorer:
             provenance=self.provenance,
         )
 
-    def status(self, variant: Variant) -> VariantStatus:
-        """Return whether a variant can be scored, without running the model; never N_RICH."""
-        return self._normalise(variant)[0]
-
-    def _normalise(
-        self, variant: Variant
-    ) -> tuple[VariantStatus, tuple[str, int, str, str] | None]:
-        """Return the status, and contig, 0-based start, REF and ALT of the least change."""
-        state = spelling_status(variant.ref, variant.alt)
-        if state is not VariantStatus.OK:
-            return state, None
-        contig = self.genome.resolve(variant.chrom)
-        if contig is None:
-            return VariantStatus.CONTIG_MISSING, None
-        if variant.start < 0 or variant.end > self.genome.contigs[contig]:
-            return VariantStatus.OFF_CONTIG, None
-        found = self.genome.fetch(contig, variant.start, variant.end)
-        if not np.array_equal(found, encode(variant.ref)):
-            return VariantStatus.REF_MISMATCH, None
-        change = normalise(variant, lambda at: self.genome.base(contig, at))
-        if max(len(change[1]), len(change[2])) > MAX_ALLELE:
-            return VariantStatus.TOO_LONG, None
-        return VariantStatus.OK, (contig, *change)
-
-    def _windows(self, contig: str, start: int, ref: str, alt: str) -> np.ndarray | None:
-        """Return (2 alleles, K shifts and strands, 1153) codes; None if too much of them is N."""
-        left = start - CENTRE + min(self.shifts)
-        right = start - CENTRE + max(self.shifts) + WINDOW_BASES + len(ref)
-        stretch = self.genome.fetch(contig, left, right)
-        pair = allele_windows(
-            stretch,
-            origin=left,
-            start=start,
-            ref_length=len(ref),
-            alt=encode(alt),
-            shifts=self.shifts,
-        )
-        forward = np.stack(pair)  # (2, S, 1153)
-        if (forward[0] > 3).mean() > MAX_N:
-            return None
-        if self.strand == "forward":
-            return forward
-        backward = reverse_complement(forward)
-        return backward if self.strand == "reverse" else np.concatenate([forward, backward], axis=1)
+    def windows_per_second(self) -> float:
+        """Return how many windows a second the model runs on here, from two batches of N."""
+        pair = np.full((1, 2, self.batch_size, WINDOW_BASES), N_CODE, dtype=np.uint8)
+        self._effects(pair)  # the first one is slower
+        began = time.perf_counter()
+        self._effects(pair)
+        return 2 * self.batch_size / (time.perf_counter() - began)
 
     def _effects(self, windows: np.ndarray) -> np.ndarray:
         """Return effects (3 kinds, n, O) of windows (n, 2 alleles, K, 1153)."""

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from mfdvep.cli.score import default_output
-from mfdvep.scoring.effects import read_effects
+from mfdvep.model.checkpoint import load_model
+from mfdvep.scoring.matrix import read_effects
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -83,7 +84,7 @@ def test_the_index_finds_records_by_region(run, few, tmp_path):
 
 def test_where_chooses_tracks(run, few, tmp_path):
     matrix = tmp_path / "m.parquet"
-    code, *_ = score(run, few, "--where", "target=CTCF", "--matrix", str(matrix))
+    code, *_ = score(run, few, "--where", 'target == "CTCF"', "--matrix", str(matrix))
     assert code == 0
     effects = read_effects(matrix)
     assert set(effects.tracks["target"]) == {"CTCF"}
@@ -93,11 +94,11 @@ def test_where_chooses_tracks(run, few, tmp_path):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--where", "target=CTFC"], "nearest: CTCF"),
+        (["--where", 'target == "CTFC"'], "nearest: CTCF"),
         (["-m", "nothing"], "bundled models: regulome45"),
         (["--shifts", "0"], "shifts"),
         (["-o", "x.txt"], "ends in .vcf.gz"),
-        (["-o", "x.vcf", "--write-index"], "only bgzip output has an index"),
+        (["-o", "x.vcf", "--write-index"], "only bgzip and BCF have an index"),
         (["-o", "few.vcf.gz", "--matrix", "few.vcf.gz"], "is the output too"),
     ],
 )
@@ -106,3 +107,92 @@ def test_refusals(run, few, options, says):
     assert code == 1
     assert says in err
     assert {path.name for path in few.parent.iterdir()} == {"few.vcf"}
+
+
+def test_side_files_lie_beside_the_output(run, few, tmp_path):
+    assert score(run, few, "-q") == (0, "", "")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "few.vcf", "few.mfd.vcf.gz", "few.mfd.stats.json", "few.mfd.skipped.tsv", "few.mfd_mqc.json"
+    }  # fmt: skip
+
+
+def test_a_run_is_the_same_whoever_asks(run, few, tmp_path):
+    """With --no-version the bytes depend on neither the command nor its spelling."""
+    for name in ("a", "b"):
+        options = ("--matrix", str(tmp_path / f"{name}.parquet"), "--no-version", "-q")
+        assert score(run, few, "-o", str(tmp_path / f"{name}.vcf.gz"), *options)[0] == 0
+    for kind in ("vcf.gz", "parquet", "skipped.tsv"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_the_command_is_in_the_header_without_resume(run, few, tmp_path):
+    score(run, few, "--resume", "-o", str(tmp_path / "o.vcf"), "-q")
+    (line,) = (x for x in (tmp_path / "o.vcf").read_text().splitlines() if "mfdvepCommand" in x)
+    assert "--resume" not in line
+    assert line.endswith(f"-o {tmp_path / 'o.vcf'} -q")
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--strict"], 3),
+        (["--max-unscored", "0"], 3),
+        (["--max-unscored", "1"], 0),
+        (["--max-unscored", "19%"], 3),
+        (["--max-unscored", "20%"], 0),
+    ],
+)
+def test_too_many_unscored_is_3_and_the_output_is_there(run, few, tmp_path, options, code):
+    """One of the five alleles is a star."""
+    found, _, err = score(run, few, *options, "-q")
+    assert found == code
+    assert ("1 ALTs have no score, more than" in err) == (code == 3)
+    assert (tmp_path / "few.mfd.vcf.gz").exists()
+
+
+@pytest.mark.parametrize("limit", ["-1", "x", "1.5", "%", "nan"])
+def test_a_limit_is_a_count_or_a_share(run, few, limit):
+    code, _, err = score(run, few, "--max-unscored", limit)
+    assert code == 2
+    assert "expected a count such as 100, or a share such as 1%" in err
+
+
+def test_check_scores_nothing_and_says_what_would_come(run, few, tmp_path):
+    code, out, _ = score(run, few, "--check")
+    assert code == 0
+    assert "Nothing is wrong." in out
+    assert "allele missing because of an upstream deletion" in out
+    assert "To run: 8 windows, at " in out
+    assert [path.name for path in tmp_path.iterdir()] == ["few.vcf"]
+
+
+def test_check_of_what_would_be_refused_is_1(run, few):
+    few.write_text(few.read_text().replace("\nchrA\t", "\nNC_1\t"))
+    code, out, _ = score(run, few, "--check")
+    assert code == 1
+    assert out.startswith("Scoring would be refused: ")
+    assert "no contig of the first 4 records" in out
+
+
+def test_regions_and_a_bed_choose_records(run, few, tmp_path):
+    (tmp_path / "a.bed").write_text("chrA\t1609\t1610\n")
+    for option in (["-r", "chrA:1610"], ["-R", str(tmp_path / "a.bed")]):
+        code, out, _ = score(run, few, *option, "-o", "-", "-q")
+        assert code == 0
+        assert [x.split("\t")[1] for x in out.splitlines() if x[0] != "#"] == ["1610"]
+
+
+def test_tracks_by_name_or_from_a_file(run, few, tmp_path):
+    names = load_model().tracks.names
+    (tmp_path / "names.txt").write_text(f"{names[5]}\n")
+    matrix = tmp_path / "m.parquet"
+    options = ("--tracks", names[2], "--tracks", str(tmp_path / "names.txt"))
+    assert score(run, few, *options, "--matrix", str(matrix), "-q")[0] == 0
+    assert read_effects(matrix).tracks.names == (names[2], names[5])
+
+
+def test_bcf_holds_what_the_text_holds(run, few, tmp_path):
+    for name in ("text.vcf", "binary.bcf"):
+        assert score(run, few, "-o", str(tmp_path / name), "-q", "--no-version")[0] == 0
+    text = [str(record) for record in cyvcf2.VCF(str(tmp_path / "text.vcf"))]
+    assert [str(record) for record in cyvcf2.VCF(str(tmp_path / "binary.bcf"))] == text

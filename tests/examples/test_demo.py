@@ -11,7 +11,7 @@ import show_effects
 
 from mfdvep.genomics.genome import Genome
 from mfdvep.model.checkpoint import load_model
-from mfdvep.scoring.effects import read_effects
+from mfdvep.scoring.matrix import read_effects
 from mfdvep.scoring.pipeline import score_vcf
 from mfdvep.scoring.scorer import Scorer
 

@@ -6,13 +6,16 @@ import gzip
 import json
 
 import cyvcf2
+import duckdb
 import numpy as np
 import pytest
 from conftest import make_model, random_bases, write_fasta
 
 from mfdvep.errors import InputError, OutputError
 from mfdvep.genomics.genome import Genome
-from mfdvep.scoring.effects import KINDS, read_effects
+from mfdvep.genomics.regions import Regions
+from mfdvep.scoring.effects import KINDS
+from mfdvep.scoring.matrix import read_effects
 from mfdvep.scoring.pipeline import score_vcf
 from mfdvep.scoring.scorer import Scorer
 
@@ -122,7 +125,8 @@ def test_info_says_what_the_matrix_says(scorer, vcf, tmp_path):
             for entry, track in zip((first, second), order, strict=False):
                 assert entry[1] == effects.tracks.names[track]
                 expected = [value[track] for value in values]
-                assert [float(x) for x in entry[2:]] == pytest.approx(expected, rel=1e-3)
+                assert [float(x) for x in entry[2:5]] == pytest.approx(expected, rel=1e-3)
+                assert entry[5] == ("gain" if expected[0] > 0 else "loss")
     assert row == len(effects)
 
 
@@ -134,7 +138,7 @@ def test_the_header_says_how(scorer, vcf, tmp_path):
     added = header[4:-1]
     assert added[1] == "##mfdvepCommand=mfdvep score in.vcf"
     assert added[2] == '##mfdvepModel=<ID=model,Name="unsaved",SHA256=.>'
-    assert "Format: ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL" in "".join(added)
+    assert "Format: ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|Consequence" in "".join(added)
     assert "ALT minus REF on the probability scale" in "".join(added)
 
 
@@ -190,6 +194,111 @@ def test_another_assembly(scorer, tmp_path):
     refuse(scorer, tmp_path, "\n".join([*header, *body, ""]).encode(), says)
 
 
-def test_a_record_that_breaks_late_leaves_nothing(scorer, tmp_path):
-    body = [*[BODY[0]] * 1200, "chr1\tx\t.\tA\tC\t.\t.\t."]
-    refuse(scorer, tmp_path, "\n".join([*HEADER, *body, ""]).encode(), "1206")
+def test_a_record_that_breaks_late_costs_nothing_that_was_done(scorer, tmp_path):
+    path, out = tmp_path / "in.vcf", tmp_path / "o.vcf.gz"
+    body = [BODY[0]] * 1200
+    whole = "\n".join([*HEADER, *body, line(1100, "."), ""])
+    path.write_text(whole.replace("\t1100\t", "\tx\t"))
+    with pytest.raises(InputError, match="1206: POS 'x' is no number") as caught:
+        score_vcf(path, scorer, out)
+    assert caught.value.__notes__ == [
+        f"what is finished is kept in {out}.parts; --resume goes on with it"
+    ]
+    assert left_behind(tmp_path) == {"in.vcf", "o.vcf.gz.parts"}
+    path.write_text(whole)
+    with pytest.raises(OutputError, match="holds a run that was interrupted"):
+        score_vcf(path, scorer, out)
+    assert score_vcf(path, scorer, out, resume=True).resumed == 1024
+    assert left_behind(tmp_path) == {"in.vcf", "o.vcf.gz"}
+    score_vcf(path, scorer, tmp_path / "at_once.vcf.gz")
+    assert out.read_bytes() == (tmp_path / "at_once.vcf.gz").read_bytes()
+
+
+def test_side_files_lie_beside_the_run_record(scorer, vcf, tmp_path):
+    score_vcf(vcf, scorer, tmp_path / "o.vcf", stats=tmp_path / "o.stats.json")
+    assert left_behind(tmp_path) == {
+        "in.vcf", "o.vcf", "o.stats.json", "o_mqc.json", "o.skipped.tsv"
+    }  # fmt: skip
+    rows = [text.split("\t") for text in (tmp_path / "o.skipped.tsv").read_text().splitlines()]
+    assert rows[0] == ["chrom", "pos", "id", "ref", "alt", "record", "allele", "status", "reason"]
+    assert [(r[1], r[2], r[4], r[5], r[6], r[7]) for r in rows[1:]] == [
+        ("1001", "rs1001", "*", "1", "2", "STAR"),
+        ("1001", "rs1001", "<DEL>", "1", "3", "SYMBOLIC"),
+        ("1100", "rs1100", ".", "2", "0", "NO_ALT"),
+        ("1300", "rs1300", "A", "4", "1", "REF_MISMATCH"),
+        ("1400", "rs1400", other(BASES[1399]), "5", "1", "CONTIG_MISSING"),
+    ]
+    record = json.loads((tmp_path / "o.stats.json").read_text())
+    assert (record["records"], record["alleles"], record["unscored"]) == (7, 9, 4)
+    assert record["effects"]["combined"]["largest"]["n"] == record["status"]["OK"] == 4
+    shown = json.loads((tmp_path / "o_mqc.json").read_text())
+    assert shown["data"]["in.vcf"] == record["status"]
+
+
+def test_min_abs_and_top_k_choose_what_is_listed(scorer, vcf, tmp_path):
+    matrix, long = tmp_path / "m.parquet", tmp_path / "l.parquet"
+    score_vcf(vcf, scorer, tmp_path / "a.vcf", matrix=matrix)
+    effects = np.abs(read_effects(matrix).combined)
+    limit = float(np.nanmedian(effects))
+    score_vcf(vcf, scorer, tmp_path / "o.vcf", long=long, top_k=99, min_abs=limit)
+    listed = [
+        len(r.INFO["MFD"].split(",")) if r.INFO.get("MFD") else 0
+        for r in cyvcf2.VCF(str(tmp_path / "o.vcf"))
+    ]
+    expected = (effects >= np.float32(limit)).sum(axis=1)
+    assert sum(listed) == expected.sum() > 0
+    rows = duckdb.sql(
+        f"SELECT record, allele, count(track) n FROM '{long}' GROUP BY ALL ORDER BY ALL"
+    )
+    assert [n for _, _, n in rows.fetchall()] == expected.tolist()
+
+
+def test_regions_choose_records(scorer, vcf, tmp_path):
+    regions = Regions.parse(["chr1:1001-1200"])
+    summary = score_vcf(vcf, scorer, tmp_path / "o.vcf", regions=regions)
+    assert summary.records == 3
+    assert [without_mfd(text) for text in body_of(tmp_path / "o.vcf")] == BODY[1:4]
+    assert summary.record["provenance"]["regions"] == {"chr1": [[1000, 1200]]}
+
+
+def test_an_annotated_vcf_is_refused_or_its_annotation_replaced(scorer, vcf, tmp_path):
+    once, twice = tmp_path / "once.vcf", tmp_path / "twice.vcf"
+    score_vcf(vcf, scorer, once)
+    with pytest.raises(InputError, match=r"annotated already; .* --replace"):
+        score_vcf(once, scorer, twice)
+    assert left_behind(tmp_path) == {"in.vcf", "once.vcf"}
+    score_vcf(once, scorer, twice, replace=True)
+    assert twice.read_text() == once.read_text()
+
+
+def test_without_versions_nothing_of_the_run_is_named(scorer, vcf, tmp_path):
+    score_vcf(vcf, scorer, tmp_path / "o.vcf", command="mfdvep score secret", versions=False)
+    text = (tmp_path / "o.vcf").read_text()
+    assert "mfdvepVersion" not in text
+    assert "secret" not in text
+    assert "##mfdvepModel=" in text
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_chunks_of_any_size_give_the_same(scorer, vcf, tmp_path, monkeypatch, size):
+    paths = {"matrix": tmp_path / "m.parquet", "long": tmp_path / "l.parquet"}
+    stats = tmp_path / "o.stats.json"
+    score_vcf(vcf, scorer, tmp_path / "o.vcf", **paths, stats=stats)
+    names = ("o.vcf", "o.skipped.tsv", "o_mqc.json")
+    before = [(tmp_path / name).read_bytes() for name in names]
+    effects, record = read_effects(paths["matrix"]), json.loads(stats.read_text())
+    monkeypatch.setattr("mfdvep.scoring.pipeline.CHUNK_ALLELES", {"cpu": size})
+    score_vcf(vcf, scorer, tmp_path / "o.vcf", **paths, stats=stats, force=True)
+    assert [(tmp_path / name).read_bytes() for name in names] == before
+    again = read_effects(paths["matrix"])
+    assert np.allclose(again.combined, effects.combined, rtol=0, atol=1e-6, equal_nan=True)
+    found = json.loads(stats.read_text())
+    for key in ("records", "alleles", "status", "contigs"):
+        assert found[key] == record[key]
+
+
+def test_unsorted_records_cannot_be_indexed(scorer, tmp_path):
+    (tmp_path / "in.vcf").write_text("\n".join([*HEADER, BODY[3], BODY[0], ""]))
+    with pytest.raises(InputError, match="record 2 at chr1:1000 comes after chr1:1200"):
+        score_vcf(tmp_path / "in.vcf", scorer, tmp_path / "o.vcf.gz", index=True)
+    assert left_behind(tmp_path) == {"in.vcf"}

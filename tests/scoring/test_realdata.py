@@ -9,9 +9,10 @@ import pytest
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.vcf import open_vcf
 from mfdvep.model.checkpoint import load_model
-from mfdvep.scoring.effects import read_effects
-from mfdvep.scoring.pipeline import alleles_of, score_vcf
+from mfdvep.scoring.matrix import read_effects
+from mfdvep.scoring.pipeline import score_vcf
 from mfdvep.scoring.scorer import Scorer
+from mfdvep.scoring.windows import alleles_of
 
 pytestmark = pytest.mark.realdata
 

@@ -1,0 +1,202 @@
+"""Finished pieces of a run in a folder, so that a run that was interrupted goes on where it was.
+
+The folder has `run.json`, which says what run it is, and for each finished chunk its parts, one a
+kind of output, and `NUMBER.json`: the digest of its records, its figures, and size and CRC-32 of
+each part. A chunk is finished when its JSON is there, which is renamed into place last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mfdvep.errors import OutputError
+
+_ANEW = "begin anew: --force without --resume"
+_OWN = re.compile(r"(run|lines|\d{8})\.\w+|publishing")  # names of files in the folder
+
+
+class ChunkStore:
+    """The folder of one run; a context manager.
+
+    It is held against other processes until the exit, which removes it, unless there was an error
+    and a chunk is finished.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there.
+    run
+        What the numbers and files of the run depend on, as JSON has it: a run goes on only if it
+        is the same. Its "command" may be another, and the first is kept.
+    resume
+        Go on with the run that the folder holds, if it holds one.
+    force
+        Throw away the run that the folder holds, unless it is resumed.
+
+    Attributes
+    ----------
+    command
+        That of the run that began it.
+
+    Raises
+    ------
+    OutputError
+        The folder holds a run and neither `resume` nor `force` is set, or another run than this;
+        a process is at work in it; or it cannot be written.
+    """
+
+    def __init__(
+        self, folder: Path, run: Mapping[str, Any], *, resume: bool = False, force: bool = False
+    ) -> None:
+        self.folder = folder
+        if folder.exists() and not (resume or force):
+            raise OutputError(
+                f"{folder} holds a run that was interrupted; go on with it: --resume, or begin "
+                "anew: --force"
+            )
+        wanted: dict[str, Any] = json.loads(json.dumps(run))
+        try:
+            folder.mkdir(exist_ok=True)
+            self._lock = _locked(folder)
+            held = list(folder.iterdir())
+            if strange := [path.name for path in held if not _OWN.fullmatch(path.name)]:
+                os.close(self._lock)
+                raise OutputError(
+                    f"{folder} holds {strange[0]}, which no run made; this run needs the folder: "
+                    "move it, or give another output"
+                )
+            for path in [] if resume else held:
+                path.unlink()
+            begun = _read_json(folder / "run.json") or wanted
+            _write_json(folder / "run.json", begun)
+        except OSError as error:
+            raise _failed(folder, error) from error
+        for key, value in wanted.items():
+            if key != "command" and begun.get(key) != value:
+                os.close(self._lock)
+                raise OutputError(
+                    f"{folder} holds a run with another {key} ({_short(begun.get(key))}, here "
+                    f"{_short(value)}); give the same, or {_ANEW}"
+                )
+        self.command: str = begun["command"]
+
+    def __enter__(self) -> ChunkStore:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if error is None or not self.part(0, "json").exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            error.add_note(f"what is finished is kept in {self.folder}; --resume goes on with it")
+        os.close(self._lock)
+
+    @staticmethod
+    def is_publishing(folder: Path) -> bool:
+        """Return whether the run that a folder holds has begun to put its outputs in place."""
+        return (folder / "publishing").exists()
+
+    def publish(self) -> None:
+        """Record that the outputs are put in place from now on; raises OutputError."""
+        try:
+            (self.folder / "publishing").touch()
+        except OSError as error:
+            raise _failed(self.folder, error) from error
+
+    def part(self, number: int, kind: str) -> Path:
+        """Return the path of a chunk's part."""
+        return self.folder / f"{number:08d}.{kind}"
+
+    def parts(self, n_chunks: int, kind: str) -> Iterator[Path]:
+        """Yield the paths of the parts of a kind of the first chunks, in order."""
+        return (self.part(number, kind) for number in range(n_chunks))
+
+    def finished(self, number: int, digest: str) -> dict[str, Any] | None:
+        """Return the figures of a chunk that is finished and whole; None if it is not.
+
+        Raises
+        ------
+        OutputError
+            It is of other records: the input has changed since.
+        """
+        record = _read_json(self.part(number, "json"))
+        if record is None:
+            return None
+        if record["digest"] != digest:
+            raise OutputError(
+                f"{self.folder} holds a run on another input: the records of its chunk {number} "
+                f"were others; give the same input, or {_ANEW}"
+            )
+        whole = all(
+            _size_and_crc(self.part(number, kind)) == found
+            for kind, found in record["parts"].items()
+        )
+        return record["figures"] if whole else None
+
+    def finish(
+        self, number: int, digest: str, kinds: Iterable[str], figures: Mapping[str, Any]
+    ) -> None:
+        """Record that a chunk's parts, one of each kind, are written; raises OutputError."""
+        try:
+            parts = {kind: _size_and_crc(self.part(number, kind)) for kind in kinds}
+            record = {"digest": digest, "parts": parts, "figures": figures}
+            _write_json(self.part(number, "json"), record)
+        except OSError as error:
+            raise _failed(self.folder, error) from error
+
+
+def _locked(folder: Path) -> int:
+    """Return a handle that holds a folder; the system lets go of it with the process."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise OutputError(
+            f"{folder}: another process is at work on this output; wait for it, or give another"
+        ) from error
+    except OSError:  # a file system without locks
+        pass
+    return handle
+
+
+def _size_and_crc(path: Path) -> list[int] | None:
+    """Return size and CRC-32 of a file; None if there is none."""
+    crc = size = 0
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                crc, size = zlib.crc32(block, crc), size + len(block)
+    except FileNotFoundError:
+        return None
+    return [size, crc]
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """Return what a JSON file holds; None if there is no such file, or not a whole one."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _write_json(path: Path, value: Any) -> None:
+    part = path.with_suffix(".tmp")
+    part.write_text(json.dumps(value), encoding="utf-8")
+    os.replace(part, path)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _failed(folder: Path, error: OSError) -> OutputError:
+    return OutputError(f"{folder}: cannot be written: {error.strerror or error}")

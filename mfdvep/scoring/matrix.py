@@ -1,0 +1,171 @@
+"""The Parquet matrix of all effects, and how a Parquet file is written in parts and joined.
+
+The file: one row an ALT with its variant, status, and three fixed-size lists, one value a track,
+null where the ALT was not scored. In the file's metadata, "mfdvep" has the track table and the
+run's provenance, and "mfdvep.tracks" the names of the tracks in the order of the lists, both as
+JSON. So DuckDB finds an effect by the name of its track, null where the ALT was not scored or no
+track has this name:
+
+    SELECT chrom, pos, ref, alt,
+           combined[list_position(decode(value)::JSON::VARCHAR[], 'CTCF/K562/X0001')] AS effect
+    FROM 'm.parquet', parquet_kv_metadata('m.parquet') WHERE key = 'mfdvep.tracks' AND pos = 1000
+
+and polars:
+
+    tracks = json.loads(polars.read_parquet_metadata("m.parquet")["mfdvep.tracks"])
+    effect = polars.col("combined").arr.get(tracks.index("CTCF/K562/X0001"))
+    polars.scan_parquet("m.parquet").select("chrom", "pos", "ref", "alt", effect).collect()
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mfdvep.errors import InputError
+from mfdvep.genomics.variants import Variant, VariantStatus
+from mfdvep.model.tracks import TrackTable
+from mfdvep.scoring.effects import KINDS, EffectBatch
+from mfdvep.scoring.tables import (
+    RUN_KEY,
+    VARIANT_FIELDS,
+    TableWriter,
+    file_metadata,
+    variant_columns,
+)
+
+_STORAGE = {"float32": pa.float32(), "float16": pa.float16()}
+_ROW_GROUP = 4096  # rows; 22 MB of effects for 442 tracks as float32
+
+
+class EffectWriter(TableWriter):
+    """Writes effect batches as a matrix.
+
+    Parameters
+    ----------
+    path
+        The file; the caller takes care of renaming it into place.
+    tracks, provenance
+        Kept in the file's metadata, the provenance with the storage; a provenance of None makes a
+        part, which keeps neither.
+    storage
+        Type of the effects in the file, "float32" or "float16"; float16 has three digits, and steps
+        of 6e-8 below 6e-5.
+
+    Raises
+    ------
+    InputError
+        Another storage.
+    OutputError
+        On opening, writing or closing: the file cannot be written, e.g. the disk is full.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        tracks: TrackTable,
+        provenance: dict[str, Any] | None,
+        *,
+        storage: str = "float32",
+    ) -> None:
+        if storage not in _STORAGE:
+            raise InputError(f"storage {storage!r}; expected {' or '.join(_STORAGE)}")
+        element = pa.field("element", _STORAGE[storage], nullable=False)
+        self._type, self._storage = pa.list_(element, len(tracks)), storage
+        lists = [pa.field(kind, self._type) for kind in KINDS]  # null where not scored
+        about = None if provenance is None else {**provenance, "storage": storage}
+        metadata = file_metadata(tracks, about)
+        super().__init__(
+            path,
+            pa.schema([*VARIANT_FIELDS, *lists], metadata),
+            row_group=_ROW_GROUP,
+            # float16 would shrink by a fifth, but DuckDB 2.0 does not read it split
+            split=[f"{kind}.list.element" for kind in KINDS] if storage == "float32" else [],
+        )
+
+    def write(self, batch: EffectBatch) -> None:
+        """Append the rows of a batch."""
+        missing = pa.array(~batch.scored)
+        columns = variant_columns(batch)
+        for kind in KINDS:
+            values = pa.array(getattr(batch, kind).astype(self._storage).reshape(-1))
+            columns.append(pa.FixedSizeListArray.from_arrays(values, type=self._type, mask=missing))
+        self.add(pa.Table.from_arrays(columns, schema=self.schema))
+
+
+def join_matrices(
+    parts: Iterable[Path],
+    path: Path,
+    *,
+    tracks: TrackTable,
+    provenance: dict[str, Any],
+    storage: str = "float32",
+) -> None:
+    """Write the rows of the parts, in order, as one matrix, even if there are none.
+
+    The bytes of the file do not depend on how the rows are cut into parts. Held in memory: some
+    row groups.
+
+    Parameters
+    ----------
+    parts
+        Written by `EffectWriter` with as many tracks and the same storage.
+    path, tracks, provenance, storage
+        As for `EffectWriter`.
+
+    Raises
+    ------
+    InputError
+        Another storage.
+    OutputError
+        A part that cannot be read or has other columns; the file cannot be written.
+    """
+    with EffectWriter(path, tracks, provenance, storage=storage) as writer:
+        for part in parts:
+            writer.append(part)
+
+
+def read_effects(path: str | Path) -> EffectBatch:
+    """Return the effects in a matrix written by `mfdvep score --matrix`, as float32.
+
+    Raises
+    ------
+    InputError
+        No such file, not Parquet, or not such a matrix.
+    """
+    try:
+        schema = pq.read_schema(path)
+        metadata = json.loads(schema.metadata[RUN_KEY])
+        if not all(pa.types.is_fixed_size_list(schema.field(kind).type) for kind in KINDS):
+            raise ValueError("a table of listed effects")
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a matrix of effects ({error}); make one with mfdvep score --matrix"
+        ) from error
+    tracks = TrackTable({name: tuple(v) for name, v in metadata["tracks"].items()})
+    names = ("chrom", "pos", "ref", "alt", "record", "allele")
+    rows = zip(*(table[name].to_pylist() for name in names), strict=True)
+    effects = {kind: _dense(table[kind], len(tracks)) for kind in KINDS}
+    return EffectBatch(
+        variants=tuple(Variant(*row) for row in rows),
+        status=tuple(VariantStatus(name) for name in table["status"].to_pylist()),
+        **effects,
+        tracks=tracks,
+        provenance=metadata["provenance"],
+    )
+
+
+def _dense(column: pa.ChunkedArray, n_tracks: int) -> np.ndarray:
+    """Return a column of lists as float32 (n, O), NaN where a list is null."""
+    out = np.full((len(column), n_tracks), np.nan, dtype=np.float32)
+    known = column.is_valid().to_numpy()
+    values = [chunk.flatten().to_numpy() for chunk in column.chunks]  # leaves out null lists
+    out[known] = np.concatenate(values).reshape(-1, n_tracks) if values else 0
+    return out

@@ -1,0 +1,95 @@
+"""What the numbers of a run depend on: for its files, and to tell whether a run is the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mfdvep import __version__
+from mfdvep.genomics.genome import Genome
+from mfdvep.genomics.regions import Regions
+from mfdvep.genomics.text import CODEC
+from mfdvep.scoring.scorer import Scorer
+
+_OF_THE_MACHINE = ("mfdvep", "command", "torch")
+
+
+def run_provenance(
+    scorer: Scorer,
+    *,
+    command: str,
+    regions: Regions | None,
+    top_k: int,
+    min_abs: float,
+    storage: str,
+) -> dict[str, Any]:
+    """Return what the numbers of a run depend on, as JSON has it.
+
+    Parameters
+    ----------
+    command
+        As typed; "" from Python.
+    regions, top_k, min_abs, storage
+        See `score_vcf`.
+    """
+    return {
+        "mfdvep": __version__,
+        "command": command,
+        "model": scorer.model_provenance,
+        "reference": _reference(scorer.windows.genome),
+        "n_tracks": len(scorer.tracks),
+        **scorer.provenance,
+        "regions": None if regions is None else regions.describe(),
+        "top_k": top_k,
+        "min_abs": min_abs,
+        "storage": storage,
+    }
+
+
+def without_versions(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Return a provenance without what another version or spelling of the command changes."""
+    return {key: value for key, value in provenance.items() if key not in _OF_THE_MACHINE}
+
+
+def run_identity(
+    provenance: dict[str, Any],
+    scorer: Scorer,
+    header: Iterable[str],
+    *,
+    outputs: Iterable[str],
+    **options: Any,
+) -> dict[str, Any]:
+    """Return what must be the same for a run to go on where it stopped, as `ChunkStore` takes it.
+
+    Parameters
+    ----------
+    header
+        Lines of the input's header.
+    outputs
+        The kinds of those that are made of parts.
+    options
+        Whatever else the bytes of the files depend on.
+    """
+    file = Path(scorer.windows.genome.path).stat()
+    return {
+        **provenance,
+        "reference": {
+            **provenance["reference"],
+            "bytes": file.st_size,
+            "changed": file.st_mtime_ns,
+        },
+        "header of the VCF": _digest(header),
+        "tracks": _digest(scorer.tracks.names),
+        "outputs": sorted(outputs),
+        **options,
+    }
+
+
+def _reference(genome: Genome) -> dict[str, str]:
+    return {"file": Path(genome.path).name, "fingerprint": genome.fingerprint}
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode(**CODEC)).hexdigest()

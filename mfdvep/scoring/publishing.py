@@ -1,0 +1,86 @@
+"""A run's outputs as a whole: written chunk by chunk, and put in place together at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mfdvep.files import Parts
+from mfdvep.genomics.vcf_output import write_index
+from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.outputs import Scored, Sink, VcfSink
+from mfdvep.scoring.reading import Chunk
+from mfdvep.scoring.targets import Targets
+
+
+class Outputs:
+    """All outputs of a run.
+
+    Parameters
+    ----------
+    targets
+        Which there are, and where.
+    store
+        Keeps the parts; None if nothing is written but standard output.
+    vcf
+        The annotated VCF; goes to standard output unless it is one of the targets.
+    tables
+        The other sinks, for each of `targets.in_parts`.
+    """
+
+    def __init__(
+        self,
+        targets: Targets,
+        store: ChunkStore | None,
+        vcf: VcfSink,
+        tables: Mapping[str, Sink],
+    ) -> None:
+        self._targets, self._store = targets, store
+        self._stream = None if "vcf" in targets.files else vcf
+        self._sinks: dict[str, Sink] = {**({} if self._stream else {"vcf": vcf}), **tables}
+        if self._stream is not None:
+            self._stream.stream(None)
+
+    def write(self, chunk: Chunk, scored: Scored, figures: Mapping[str, Any]) -> None:
+        """Write what a chunk gives, and keep its figures with it.
+
+        Raises
+        ------
+        OutputError, InputError, BrokenPipeError
+            See `VcfSink`, `ChunkStore.finish`.
+        """
+        if self._stream is not None:
+            self._stream.stream(scored)
+        if self._store is not None:
+            for kind, sink in self._sinks.items():
+                sink.write(self._store.part(chunk.number, kind), scored)
+            self._store.finish(chunk.number, chunk.digest, self._sinks, figures)
+
+    def publish(self, n_chunks: int, records: Mapping[str, Any]) -> None:
+        """Join the parts of all chunks, and put every file in place.
+
+        Parameters
+        ----------
+        records
+            Use -> what a JSON file among the targets holds.
+
+        Raises
+        ------
+        OutputError
+            One cannot be written; then none is in place.
+        """
+        if self._store is None:
+            return
+        files = self._targets.files
+        with Parts(*files.values()) as parts:
+            for kind, sink in self._sinks.items():
+                sink.join(self._store.parts(n_chunks, kind), parts[files[kind]])
+            if "index" in files:
+                vcf, index = files["vcf"], files["index"]
+                write_index(parts[vcf], parts[index], ending=index.suffix, bcf=vcf.suffix == ".bcf")
+            for use in ("stats", "multiqc"):
+                if use in files:
+                    text = json.dumps(records[use], indent=1, allow_nan=False)
+                    parts.write_text(files[use], text + "\n")
+            self._store.publish()

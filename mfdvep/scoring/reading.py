@@ -1,0 +1,104 @@
+"""Records in chunks: always the same chunks of the same input, and none too large to hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mfdvep.errors import InputError
+from mfdvep.genomics.text import CODEC
+from mfdvep.genomics.variants import Variant, VariantStatus, spelling_status
+from mfdvep.genomics.vcf import Record
+from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.windows import AlleleWindows, Prepared, alleles_of
+
+MAX_RECORDS = 8192  # of a chunk
+MAX_TEXT = 1 << 24  # characters of a chunk's lines; one line may be longer
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Records that lie together, ready to be scored.
+
+    Attributes
+    ----------
+    number
+        0-based.
+    records
+        In order.
+    digest
+        Of their lines.
+    content
+        All their ALTs; or, if an earlier process has finished the chunk, what it recorded of it.
+    """
+
+    number: int
+    records: tuple[Record, ...]
+    digest: str
+    content: Prepared | dict[str, Any]
+
+
+def read_chunks(
+    records: Iterable[Record],
+    windows: AlleleWindows,
+    store: ChunkStore | None,
+    *,
+    max_alleles: int,
+) -> Generator[Chunk, None, None]:
+    """Yield the chunks of records; those that `store` has finished without preparing them.
+
+    Parameters
+    ----------
+    max_alleles
+        ALTs spelled with ACGT in a chunk; a record is never cut.
+
+    Raises
+    ------
+    InputError, OutputError
+        As from the records, `AlleleWindows.prepare` and `ChunkStore.finished`.
+    """
+    for number, group in enumerate(_groups(records, max_alleles)):
+        lines = "\n".join(record.line for record, _ in group)
+        digest = hashlib.sha256(lines.encode(**CODEC)).hexdigest()
+        chunk = tuple(record for record, _ in group)
+        figures = store.finished(number, digest) if store is not None else None
+        if figures is not None:
+            yield Chunk(number, chunk, digest, figures)
+        else:
+            variants = [variant for _, variants in group for variant in variants]
+            yield Chunk(number, chunk, digest, windows.prepare(variants))
+
+
+def _groups(
+    records: Iterable[Record], max_alleles: int
+) -> Iterator[list[tuple[Record, list[Variant]]]]:
+    group: list[tuple[Record, list[Variant]]] = []
+    n_alleles = n_text = 0
+    for record in records:
+        variants = alleles_of(record)
+        group.append((record, variants))
+        n_alleles += sum(spelling_status(v.ref, v.alt) is VariantStatus.OK for v in variants)
+        n_text += len(record.line)
+        if n_alleles >= max_alleles or n_text >= MAX_TEXT or len(group) >= MAX_RECORDS:
+            yield group
+            group, n_alleles, n_text = [], 0, 0
+    if group:
+        yield group
+
+
+def in_order(records: Iterable[Record], name: str) -> Iterator[Record]:
+    """Yield records, and raise InputError for one out of order, which no index could hold."""
+    seen: set[str] = set()
+    chrom, pos = "", 0
+    for record in records:
+        if record.chrom in seen if record.chrom != chrom else record.pos < pos:
+            raise InputError(
+                f"{name}: record {record.index + 1} at {record.chrom}:{record.pos} comes after "
+                f"{chrom}:{pos}: the records are not sorted, so the output cannot be indexed; "
+                "sort them (bcftools sort), or leave out --write-index"
+            )
+        chrom, pos = record.chrom, record.pos
+        seen.add(chrom)
+        yield record

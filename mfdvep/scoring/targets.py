@@ -1,0 +1,84 @@
+"""Where the files of a run go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mfdvep.files import check_outputs
+from mfdvep.genomics.vcf_output import index_ending
+from mfdvep.scoring.chunks import ChunkStore
+
+_NAMES = {"vcf": "output", "long": "long table", "skipped": "list of skipped alleles"}
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The outputs of a run, and what each is for.
+
+    Attributes
+    ----------
+    files
+        Use -> path of each file that is wanted: some of "vcf", "index", "matrix", "long",
+        "skipped", "stats", "multiqc".
+    """
+
+    files: Mapping[str, Path]
+
+    @classmethod
+    def of(
+        cls,
+        vcf: str | Path,
+        *,
+        matrix: str | Path | None = None,
+        long: str | Path | None = None,
+        stats: str | Path | None = None,
+        index: bool = False,
+        contigs: Mapping[str, int | None],
+    ) -> Targets:
+        """Return the outputs of a run.
+
+        Parameters
+        ----------
+        vcf, matrix, long, stats, index
+            See `score_vcf`.
+        contigs
+            Of the input's header, with their lengths.
+
+        Raises
+        ------
+        OutputError
+            An index is asked for of an output that has none.
+        """
+        longest = max((length or 0 for length in contigs.values()), default=0)
+        files = {
+            "vcf": None if str(vcf) == "-" else vcf,
+            "index": f"{vcf}{index_ending(vcf, longest=longest)}" if index else None,
+            "matrix": matrix,
+            "long": long,
+        }
+        if stats is not None:
+            path = Path(stats)
+            name = path.name.removesuffix(".json").removesuffix(".stats")
+            files["skipped"] = path.with_name(f"{name}.skipped.tsv")
+            files["stats"] = path
+            files["multiqc"] = path.with_name(f"{name}_mqc.json")
+        return cls({use: Path(path) for use, path in files.items() if path is not None})
+
+    @property
+    def in_parts(self) -> list[str]:
+        """The uses of the files that are made of parts, one a chunk."""
+        return [use for use in ("vcf", "matrix", "long", "skipped") if use in self.files]
+
+    @property
+    def folder(self) -> Path | None:
+        """Where chunks are kept: beside the first file; None if nothing is written but a stream."""
+        first = next(iter(self.files.values()), None)
+        return None if first is None else first.with_name(f"{first.name}.parts")
+
+    def check(self, inputs: Sequence[str | Path], *, force: bool, resume: bool) -> None:
+        """Refuse what `check_outputs` refuses; files that this very run put there may stay."""
+        begun = resume and self.folder is not None and ChunkStore.is_publishing(self.folder)
+        named = {_NAMES.get(use, use): path for use, path in self.files.items()}
+        check_outputs(named, inputs, force=force or begun)
