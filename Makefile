@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml
 demo: $(VENV)/.installed
 	mkdir -p $(OUT)
 	$(BIN)/mfdvep score examples/variants.vcf.gz -f examples/genome.fa \
-		-o $(OUT)/variants.mfd.vcf.gz --matrix $(OUT)/effects.parquet --stats $(OUT)/stats.json --force
+		-o $(OUT)/variants.mfd.vcf.gz --matrix $(OUT)/effects.parquet --write-index --force
 	$(BIN)/python examples/show_effects.py $(OUT)/effects.parquet
 
 test: $(VENV)/.installed

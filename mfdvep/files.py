@@ -59,11 +59,15 @@ def check_outputs(
 
 
 class Parts:
-    """Temporary files beside their outputs: renamed into place together, or removed on an error."""
+    """Temporary files beside their outputs: renamed into place together, or removed on an error.
+
+    Their names are always the same, so that what a process left behind that was killed is written
+    over by the next.
+    """
 
     def __init__(self, *outputs: str | Path | None) -> None:
         self._parts = {
-            Path(out): Path(out).with_name(f".{Path(out).name}.{os.getpid()}.part")
+            Path(out): Path(out).with_name(f".{Path(out).name}.part")
             for out in outputs
             if out is not None
         }

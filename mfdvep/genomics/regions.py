@@ -13,7 +13,11 @@ from mfdvep.errors import InputError
 from mfdvep.genomics.contigs import spellings
 from mfdvep.genomics.text import TextStream
 
-_REGION = re.compile(r"(?:\{([^{}]+)\}|([^:{}]+))(?::(\d+)(?:(-)(\d*))?)?")
+_POSITION = "0|[1-9][0-9]{0,17}"  # 01 is no position, but the end of a name: HLA-A*01:01
+_REGION = re.compile(
+    rf"(?:\{{([^{{}}\s]+)\}}|([^:{{}}\s]+))(?::({_POSITION})(?:(-)({_POSITION}|))?)?"
+)
+_BED_NUMBER = re.compile("[0-9]{1,18}")
 _CUT_NUMBER = re.compile(r"\d{3}(-\d*)?")  # what a comma in a number leaves on its right
 _END = (1 << 31) - 1  # beyond every contig, and what htslib takes
 
@@ -23,6 +27,8 @@ Stretch = tuple[int, int]
 class Regions:
     """Stretches of contigs, merged where they overlap or touch.
 
+    Names that mean the same contig, such as chr1 and 1, are one contig.
+
     Parameters
     ----------
     stretches
@@ -30,7 +36,11 @@ class Regions:
     """
 
     def __init__(self, stretches: Mapping[str, Iterable[Stretch]]) -> None:
-        self._stretches = {chrom: _merged(found) for chrom, found in stretches.items()}
+        together: dict[str, list[Stretch]] = {}
+        for chrom in sorted(stretches):
+            name = next((name for name in spellings(chrom) if name in together), chrom)
+            together.setdefault(name, []).extend(stretches[chrom])
+        self._stretches = {name: _merged(found) for name, found in together.items()}
         self._named: dict[str, list[Stretch]] = {}  # under a name that was asked for
 
     @classmethod
@@ -42,7 +52,8 @@ class Regions:
         regions
             1-based and closed, as `bcftools -r` takes them: "chr1", "chr1:1000" (one base),
             "chr1:1000-2000", "chr1:1000-" (to the end), several with commas between them, so
-            numbers have none. A name with a colon stands in braces: "{HLA-A*01:01}:1-9".
+            numbers have none. A name with a colon stands in braces: "{HLA-A*01:01}:1-9". What
+            bcftools 1.16 misreads is refused: "chr1:-9", "chr1:0-9", "chr1:1,000", "chr1:1k".
         beds
             BED files, plain or compressed: 0-based, half-open, tab-separated. An empty stretch
             selects nothing. (`bcftools -R` reads 1-based files unless they are named .bed; this
@@ -62,17 +73,23 @@ class Regions:
             if start < end:
                 found.setdefault(chrom, []).append((start, end))
         if not found:
+            given = ", ".join(map(str, [*regions, *beds])) or "an empty list"
             raise InputError(
-                f"no region selected by {', '.join(map(str, [*regions, *beds]))}; give one such "
-                "as chr1:1000-2000, or a BED file with a line"
+                f"no region selected by {given}; give one such as chr1:1000-2000, or a BED file "
+                "with a line"
             )
         return cls(found)
+
+    @property
+    def contigs(self) -> tuple[str, ...]:
+        """Each contig selected from, by one of the names that it was given, in order of names."""
+        return tuple(self._stretches)
 
     def stretches(self, chrom: str) -> list[Stretch]:
         """Return the stretches of a contig, by any of its names, 0-based half-open, in order."""
         if chrom not in self._named:
-            names = dict.fromkeys(spellings(chrom))
-            self._named[chrom] = _merged(s for name in names for s in self._stretches.get(name, ()))
+            known = (name for name in spellings(chrom) if name in self._stretches)
+            self._named[chrom] = self._stretches.get(next(known, chrom), [])
         return self._named[chrom]
 
     def overlaps(self, chrom: str, start: int, end: int) -> bool:
@@ -86,8 +103,7 @@ class Regions:
     def describe(self) -> dict[str, list[list[int]]]:
         """Return contig -> stretches, sorted, as JSON has it: alike if they select alike."""
         return {
-            chrom: [list(stretch) for stretch in self._stretches[chrom]]
-            for chrom in sorted(self._stretches)
+            chrom: [list(stretch) for stretch in found] for chrom, found in self._stretches.items()
         }
 
 
@@ -125,9 +141,10 @@ def _region(part: str, text: str) -> tuple[str, int, int]:
         return chrom, 0, _END
     start = int(first)
     end = start if dash is None else int(last) if last else _END
-    if start < 1 or end < start:
+    if not 1 <= start <= _END or end < start:
         raise InputError(
-            f"region {part!r}: positions start at 1, and the end is not before the start"
+            f"region {part!r}: positions start at 1 and reach {_END}, and the end is not before "
+            "the start"
         )
     return chrom, start - 1, min(end, _END)
 
@@ -136,13 +153,20 @@ def _bed(path: str | Path) -> Iterator[tuple[str, int, int]]:
     """Yield contig, start and end of each line of a BED file."""
     with closing(TextStream(path)) as text:
         for number, line in enumerate(text, start=1):
-            if not line.strip() or line.startswith(("#", "track", "browser")):
+            words = line.split(maxsplit=1)
+            if not words or words[0] in ("track", "browser") or line.startswith("#"):
                 continue
             fields = line.rstrip("\r").split("\t")
-            digits = [field for field in fields[1:3] if field.isascii() and field.isdigit()]
-            if len(digits) < 2 or int(fields[1]) > int(fields[2]):
+            start, end = _bed_numbers(fields)
+            if start > min(end, _END) or not fields[0]:
                 raise InputError(
                     f"{text.name}:{number}: expected BED, CHROM START END with tabs and START not "
                     f"beyond END, found {line[:60]!r}"
                 )
-            yield fields[0], int(fields[1]), min(int(fields[2]), _END)
+            yield fields[0], start, min(end, _END)
+
+
+def _bed_numbers(fields: list[str]) -> Stretch:
+    """Return start and end of a BED line; an end before the start where they are no numbers."""
+    numbers = [int(field) for field in fields[1:3] if _BED_NUMBER.fullmatch(field)]
+    return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, -1)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pysam
 
 from mfdvep.errors import OutputError
-from mfdvep.genomics.bcf import BcfWriter, Info
+from mfdvep.genomics.bcf import BcfEncoder, Info
 from mfdvep.genomics.bgzf import END_BLOCK, has_end
 from mfdvep.genomics.header import annotated_header
 from mfdvep.genomics.info import append_info
@@ -75,12 +75,12 @@ class VcfOutput:
         self.form = output_form(path)
         self.header_lines = annotated_header(header_lines, added_header_lines, replace=replace)
         self._path, self._replace = path, replace
-        self._bcf = BcfWriter(path, self.header_lines, folder) if self.form == ".bcf" else None
+        self._bcf = BcfEncoder(path, self.header_lines, folder) if self.form == ".bcf" else None
 
     @property
     def header(self) -> bytes:
-        """The header's text."""
-        return _joined(self.header_lines)
+        """What the file has before its first record, not compressed."""
+        return _joined(self.header_lines) if self._bcf is None else self._bcf.header
 
     def text(self, annotated: Annotated) -> bytes:
         """Return the lines of records, with keys and values appended to their INFO.
@@ -90,9 +90,7 @@ class VcfOutput:
         InputError
             INFO has an MFD key already, and they are not replaced.
         """
-        return _joined(
-            append_info(record.line, info, replace=self._replace) for record, info in annotated
-        )
+        return _joined(line for line, *_ in self._lines(annotated))
 
     def write(self, part: Path, annotated: Annotated) -> None:
         """Write records as a part of the output.
@@ -100,26 +98,21 @@ class VcfOutput:
         Raises
         ------
         InputError
-            As for `text`; or a record that cannot be in a BCF.
+            As for `text`; or a record that htslib cannot make BCF of.
         OutputError
-            It cannot be written, e.g. the disk is full.
+            A record that cannot be in a BCF; it cannot be written, e.g. the disk is full.
         """
         if self._bcf is None:
             self._put(part, self.text(annotated))
-            return
-        self._bcf.write(
-            part,
-            (
-                (append_info(record.line, info, replace=self._replace), record.native, info)
-                for record, info in annotated
-            ),
-        )
+        else:
+            self._put(part, self._bcf.records(self._lines(annotated)))
+
+    def _lines(self, annotated: Annotated) -> Iterator[tuple[str, Any, Info]]:
+        for record, info in annotated:
+            yield append_info(record.line, info, replace=self._replace), record.native, info
 
     def join(self, parts: Iterable[Path], path: Path) -> None:
         """Write the header and the parts, in order, as one file; raises OutputError."""
-        if self._bcf is not None:
-            self._bcf.join(parts, path)
-            return
         self._put(path, self.header)
         try:
             with path.open("r+b") as file:
@@ -128,7 +121,7 @@ class VcfOutput:
                     with part.open("rb") as source:
                         shutil.copyfileobj(source, file, 1 << 20)
                     self._to_end(file)
-                if self.form == ".vcf.gz":
+                if self.form != ".vcf":
                     file.write(END_BLOCK)
         except OSError as error:
             raise self._failed(error) from error
@@ -153,7 +146,7 @@ class VcfOutput:
     def _to_end(self, file: BinaryIO) -> None:
         """Go to where the next part begins: over the end block of a bgzip part."""
         file.seek(0, 2)
-        if self.form == ".vcf.gz":
+        if self.form != ".vcf":
             file.seek(-len(END_BLOCK), 1)
 
     def _failed(self, error: OSError) -> OutputError:

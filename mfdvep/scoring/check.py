@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from mfdvep.genomics.assemblies import guess_assembly
 from mfdvep.genomics.reasons import REASONS
 from mfdvep.genomics.variants import VariantStatus
 from mfdvep.genomics.vcf import VcfReader
-from mfdvep.scoring.guard import GUARD, REF_AGREES, refusal
+from mfdvep.scoring.guard import REF_AGREES, first_records, refusal
 from mfdvep.scoring.windows import AlleleWindows, alleles_of
 
 CONTIG_ROWS = 30  # contigs that a report lists
@@ -110,7 +110,7 @@ def check_vcf(
     """
     genome = windows.genome
     records = iter(reader)
-    head = list(islice(records, GUARD))
+    head = first_records(records)
     problem = refusal(reader, windows, vcf, head)
     counts: Counter[VariantStatus] = Counter()
     n_records: dict[str, int] = {}

@@ -15,6 +15,7 @@ from mfdvep.genomics.vcf import Record, VcfReader
 from mfdvep.scoring.windows import AlleleWindows, alleles_of
 
 GUARD = 1000  # records looked at before anything is scored
+GUARD_TEXT = 1 << 24  # characters of their lines; those of many samples are long
 LEAST_WRONG = 10  # so few mismatches may be an accident of a small file
 REF_AGREES = (VariantStatus.OK, VariantStatus.TOO_LONG, VariantStatus.N_RICH)
 """Statuses that are given only after REF was found in the reference."""
@@ -39,11 +40,23 @@ def check_reference(reader: VcfReader, windows: AlleleWindows, vcf: str | Path) 
         what the reader and the genome raise on a damaged file.
     """
     records = iter(reader)
-    head = list(islice(records, GUARD))
+    head = first_records(records)
     problem = refusal(reader, windows, vcf, head)
     if problem is not None:
         raise InputError(problem)
     return chain(head, records)
+
+
+def first_records(records: Iterator[Record]) -> list[Record]:
+    """Return the records that are looked at before anything is scored."""
+    head: list[Record] = []
+    n_text = 0
+    for record in islice(records, GUARD):
+        head.append(record)
+        n_text += len(record.line)
+        if n_text >= GUARD_TEXT:
+            break
+    return head
 
 
 def refusal(

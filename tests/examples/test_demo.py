@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 import show_effects
@@ -20,12 +21,17 @@ COHESIN = {"CTCF", "RAD21", "SMC3"}
 
 
 @pytest.fixture(scope="module")
-def effects(tmp_path_factory):
+def matrix(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     with Genome(EXAMPLES / "genome.fa") as genome:
         scorer = Scorer(load_model(), genome, device="cpu")
-        matrix = folder / "m.parquet"
+        matrix = folder / "effects.parquet"
         score_vcf(EXAMPLES / "variants.vcf.gz", scorer, folder / "o.vcf.gz", matrix=matrix)
+    return matrix
+
+
+@pytest.fixture(scope="module")
+def effects(matrix):
     return read_effects(matrix)
 
 
@@ -44,6 +50,19 @@ def test_the_expected_output_comes_out(effects, scored, tmp_path):
         assert [row[name] for name in ("id", "alt")] == [wanted[name] for name in ("id", "alt")]
         for kind in ("combined", "biological", "technical"):
             assert float(row[kind]) == pytest.approx(float(wanted[kind]), abs=1e-4)
+
+
+def test_the_query_of_the_readme_finds_an_effect_by_its_tracks_name(matrix, effects):
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    (query,) = (line for line in text.splitlines() if "demo/effects.parquet" in line)
+    found = duckdb.sql(query.replace("demo/effects.parquet", str(matrix))).fetchall()
+    rows = [i for i, v in enumerate(effects.variants) if v.pos == 1610]
+    expected = effects.effect_of("CTCF/K562/X0253")[rows]
+    assert [row[:4] for row in found] == [
+        (v.chrom, v.pos, v.ref, v.alt) for v in (effects.variants[i] for i in rows)
+    ]
+    assert [row[4] for row in found] == expected.tolist()
+    assert len(rows) > 0
 
 
 def test_breaking_ctcf_is_a_loss_of_ctcf_binding(effects, scored):

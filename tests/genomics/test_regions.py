@@ -29,6 +29,9 @@ END = (1 << 31) - 1
         (["chr1:8-9", "chr1:1-3,chr1:2-5", "chr1:6-6"], {"chr1": [[0, 6], [7, 9]]}),
         (["{HLA-A*01:01}:1-9"], {"HLA-A*01:01": [[0, 9]]}),
         (["HLA-A*01"], {"HLA-A*01": [[0, END]]}),
+        (["{HLA-A*01:01}"], {"HLA-A*01:01": [[0, END]]}),
+        (["chr1:1-2, chr2:5-6"], {"chr1": [[0, 2]], "chr2": [[4, 6]]}),
+        ([f"chr1:{END}-{END + 9}"], {"chr1": [[END - 1, END]]}),
     ],
 )
 def test_regions_as_text(texts, expected):
@@ -39,11 +42,22 @@ def test_regions_as_text(texts, expected):
     ("text", "says"),
     [
         ("chr1:1,000-2,000", "a comma separates regions; write numbers without"),
+        ("chr1:1,000", "a comma separates regions; write numbers without"),
         ("chr1:5-4", "the end is not before the start"),
+        (f"chr1:{END + 1}", "positions start at 1 and reach 2147483647"),
+        (f"chr2:5,chr1:{END + 1}", "positions start at 1 and reach 2147483647"),
         ("chr1:0-4", "positions start at 1"),
         ("HLA-A*01:01:1-9", r"{NAME}:1-9 for a name with a colon"),
         ("chr1:", "expected chr1, chr1:1000"),
         ("chr1:a-b", "expected chr1"),
+        ("chr1:-9", "expected chr1"),
+        ("chr1:1k", "expected chr1"),
+        ("chr1:1-2-3", "expected chr1"),
+        ("chr1:\u0663", "expected chr1"),
+        ("chr1 1000", "expected chr1"),
+        ("{chr1", "expected chr1"),
+        (f"chr1:{'9' * 5000}", "expected chr1"),
+        ("HLA-A*01:01", r"{NAME}:1-9 for a name with a colon"),
         ("", "expected chr1"),
         ("chr1,,chr2", "expected chr1"),
     ],
@@ -66,11 +80,52 @@ def test_bed(tmp_path, form):
     assert Regions.parse([], [path]).describe() == {"chr1": [[4, 9]], "chr2": [[0, 1]]}
 
 
-@pytest.mark.parametrize("line", ["chr1\t5", "chr1\t5\t4", "chr1\t-1\t4", "chr1\tx\t4", "chr1 1 4"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "chr1\t5",
+        "chr1\t5\t4",
+        "chr1\t-1\t4",
+        "chr1\tx\t4",
+        "chr1\t1\tx\t9",
+        "chr1 1 4",
+        "\t1\t4",
+        "chr1\t3000000000\t3000000001",
+        f"chr1\t0\t{'9' * 5000}",
+    ],
+    ids=range(9),
+)
 def test_a_bad_line_of_a_bed_is_named(tmp_path, line):
     (tmp_path / "a.bed").write_text(f"chr1\t1\t2\n{line}\n")
     with pytest.raises(InputError, match=r"a\.bed:2: expected BED, CHROM START END with tabs"):
         Regions.parse([], [tmp_path / "a.bed"])
+
+
+def test_a_contig_whose_name_begins_as_a_directive_does(tmp_path):
+    (tmp_path / "a.bed").write_text("track1\t4\t9\nbrowserX\t1\t2\ntrack\tname=x\n")
+    found = Regions.parse([], [tmp_path / "a.bed"]).describe()
+    assert found == {"track1": [[4, 9]], "browserX": [[1, 2]]}
+
+
+def test_an_end_beyond_every_contig_is_their_end(tmp_path):
+    (tmp_path / "a.bed").write_text("chr1\t4\t9999999999\n")
+    assert Regions.parse([], [tmp_path / "a.bed"]).stretches("chr1") == [(4, END)]
+
+
+def test_a_bed_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"none\.bed: No such file"):
+        Regions.parse([], [tmp_path / "none.bed"])
+
+
+def test_an_empty_list_is_refused():
+    with pytest.raises(InputError, match="no region selected by an empty list; give one"):
+        Regions.parse()
+
+
+def test_text_and_bed_are_one_selection(tmp_path):
+    (tmp_path / "a.bed").write_text("chr1\t4\t9\n")
+    regions = Regions.parse(["chr1:10-12,chr2"], [tmp_path / "a.bed"])
+    assert regions.describe() == {"chr1": [[4, 12]], "chr2": [[0, END]]}
 
 
 def test_nothing_selected_is_refused(tmp_path):
@@ -84,6 +139,16 @@ def test_contigs_go_by_any_of_their_names():
     assert regions.overlaps("chr1", 4, 5)
     assert regions.overlaps("MT", 0, 1)
     assert not regions.overlaps("chr2", 4, 5)
+    assert regions.stretches("chr2") == []
+
+
+@pytest.mark.parametrize("texts", [["chr1:7-12", "1:5-9"], ["1:5-12,chr1:8"]])
+def test_names_of_one_contig_are_one_contig(texts):
+    regions = Regions.parse([*texts, "MT:1-2,chrM:2-4", "chr2:1"])
+    assert regions.contigs == ("1", "MT", "chr2")
+    assert regions.describe() == {"1": [[4, 12]], "MT": [[0, 4]], "chr2": [[0, 1]]}
+    assert regions.stretches("chr1") == regions.stretches("1") == [(4, 12)]
+    assert regions.stretches("chrMT") == [(0, 4)]
 
 
 STRETCHES = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), min_size=1, max_size=8)
@@ -148,6 +213,20 @@ def test_the_same_records_by_stream_by_index_and_by_bcftools(tmp_path, form, que
         )  # fmt: skip
         theirs = {tuple(line.split("\t")[:2]) for line in done.stdout.splitlines()}
         assert {(c, str(p)) for c, p, _ in found} == theirs
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"), [("chr1:9", []), ("chr1:10", ["ins", "del"]), ("chr1:11", ["del"])]
+)
+def test_what_an_allele_inserts_is_not_searched(tmp_path, query, ids):
+    body = "chr1\t10\tins\tA\tAGG\t.\t.\t.\nchr1\t10\tdel\tAG\tA\t.\t.\t.\n"
+    path = indexed(tmp_path, "vcf.gz", body)
+    with open_vcf(path, regions=Regions.parse([query])) as reader:
+        assert [r.line.split("\t")[2] for r in reader] == ids
+    if shutil.which("bcftools"):
+        command = ["bcftools", "query", "-f", "%ID\n", "-r", query, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ids
 
 
 def test_an_index_that_is_older_than_its_file_is_not_used(tmp_path):
