@@ -1,8 +1,16 @@
 """The errors that mfdvep raises on purpose; the command line shows each as one line."""
 
 
+def one_line(text: str) -> str:
+    """Return text in which characters that would break or end a line are spelled out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class MfdvepError(Exception):
     """A problem with the run, in one line: what, where, found, expected, what to do next."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class InputError(MfdvepError):

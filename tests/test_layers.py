@@ -26,6 +26,8 @@ LEVELS = {
     "genomics.header": 2,
     "genomics.regions": 3,
     "genomics.bcf": 3,
+    "genomics.bcf_end": 1,
+    "genomics.bcf_encoder": 4,
     "genomics": 4,
     "genomics.vcf_output": 5,
     "model": 2,
@@ -54,7 +56,7 @@ LEVELS = {
 ROOMS = {
     "torch": {"model", "scoring.scorer", "training", "cli"},
     "safetensors": {"model"},
-    "pysam": {"genomics.vcf", "genomics.vcf_output", "genomics.bcf"},
+    "pysam": {"genomics.vcf", "genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {"scoring.tables", "scoring.matrix", "scoring.sparse", "training.dataset"},
     "sklearn": {"training"},

@@ -20,6 +20,9 @@ COMMANDS = {
 }
 
 
+_TERMINATED = 128 + signal.SIGTERM
+
+
 class _LazyGroup(click.Group):
     """Imports a command's module when it is asked for, so that --help stays quick."""
 
@@ -64,6 +67,8 @@ def main() -> None:
         _tell_notes(error)
         status = 1
     except SystemExit as stop:
+        if stop.code == _TERMINATED:
+            click.echo("mfdvep: terminated", err=True)
         _tell_notes(stop)
         raise
     sys.exit(status if isinstance(status, int) else 0)
@@ -71,7 +76,7 @@ def main() -> None:
 
 def _terminate(number: int, frame: object) -> None:
     """End as an interruption does, with what is finished kept."""
-    raise SystemExit(128 + number)
+    raise SystemExit(_TERMINATED)
 
 
 def _tell_notes(error: BaseException) -> None:

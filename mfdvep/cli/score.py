@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +49,21 @@ class _Share(click.ParamType):
         self.fail(f"{value!r}: expected a count such as 100, or a share such as 1%", param, ctx)
 
 
-def too_many(limit: str, summary: RunSummary) -> bool:
-    """Return whether more alleles than a limit, a count or a share, have no score."""
-    if not limit.endswith("%"):
-        return summary.unscored > int(limit)
-    with_alt = summary.alleles - summary.status["NO_ALT"]
-    return summary.unscored * 100 > float(limit[:-1]) * with_alt
+def too_many(limit: str, status: Mapping[str, int]) -> bool:
+    """Return whether more ALTs than a limit, a count or a share of them, have no score.
+
+    Parameters
+    ----------
+    limit
+        As 100, or as 1%.
+    status
+        Status -> number of alleles.
+    """
+    n_alts = sum(status.values()) - status["NO_ALT"]
+    unscored = n_alts - status["OK"]
+    if limit.endswith("%"):
+        return unscored * 100 > float(limit[:-1]) * n_alts
+    return unscored > int(limit)
 
 
 @click.command()
@@ -161,16 +171,9 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
         # who reads has had enough; Python must not complain of it once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _SIGPIPE
-    limit = "0" if options["strict"] else options["max_unscored"]
-    failed = limit is not None and too_many(limit, summary)
+    failed = _exceeds(options, summary.status)
     if failed or not options["quiet"]:
         click.echo(_told(target, summary, scorer.device.type), err=True)
-    if failed:
-        click.echo(
-            f"mfdvep: {summary.unscored} ALTs have no score, more than {limit}; "
-            "MFD_STATUS of the output says why",
-            err=True,
-        )
     return 3 if failed else 0
 
 
@@ -195,7 +198,19 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
         f"\nTo run: {n:,} windows, at {rate:,.0f} a second on {scorer.device.type} about "
         f"{_duration(n / rate)}"
     )
-    return 1 if report.problem else 0
+    if report.problem:
+        return 1
+    return 3 if _exceeds(options, report.status) else 0
+
+
+def _exceeds(options: dict[str, Any], status: Mapping[str, int]) -> bool:
+    """Return whether more ALTs have no score than the options allow, and say so."""
+    limit = "0" if options["strict"] else options["max_unscored"]
+    if limit is None or not too_many(limit, status):
+        return False
+    unscored = sum(status.values()) - status["OK"] - status["NO_ALT"]
+    click.echo(f"mfdvep: {unscored} ALTs have no score, more than {limit}", err=True)
+    return True
 
 
 def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:

@@ -12,7 +12,8 @@ from mfdvep.genomics.info import is_mfd
 OWN = "mfdvep: "
 """How the Description of every INFO key of this tool starts."""
 
-_DECLARED = re.compile(r'##(INFO|FILTER|FORMAT|contig)=<(?:[^"]*,)?ID=([^,>]+)')
+_FIELD = r'(?:[^",]|"(?:[^"\\]|\\.)*")*,'  # one of a header line's, with its comma
+_DECLARED = re.compile(rf"##(INFO|FILTER|FORMAT|contig)=<(?:{_FIELD})*?ID=([^,>]+)")
 _RUN_LINES = ("##mfdvepVersion=", "##mfdvepCommand=", "##mfdvepModel=", "##mfdvepReference=")
 
 

@@ -34,8 +34,8 @@ def append_info(line: str, info: Iterable[tuple[str, str]], *, replace: bool = F
     end = fields[7][len(old) :]
     if "MFD" in old:
         old = _without_mfd(old, f"{fields[0]}:{fields[1]}", replace=replace)
-    kept = old.rstrip(";")
-    if text and kept not in ("", "."):
+    if text and old not in ("", "."):
+        kept = old.rstrip(";")
         text = f"{kept};{text}{old[len(kept) :]}"
     fields[7] = (text or old) + end
     return "\t".join(fields)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import os
+import select
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, FileIO, RawIOBase, UnsupportedOperation
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression, has_end
@@ -47,13 +49,19 @@ class TextStream:
         is_stdin = str(path) == "-"
         self.name = "standard input" if is_stdin else str(path)
         path = Path(path)
+        self.is_file = not is_stdin and path.is_file()
         try:
-            # typed as any binary stream, but standard input is buffered
-            file = cast(BufferedReader, sys.stdin.buffer) if is_stdin else path.open("rb")
+            raw = _standard_input() if is_stdin else path.open("rb", buffering=0)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}; give a file that can be read") from error
-        self.is_file = not is_stdin and path.is_file()
-        self._opened: list[BufferedReader | gzip.GzipFile] = [] if is_stdin else [file]
+        self._opened: list[BufferedReader | gzip.GzipFile] = []
+        self._waiting: _Waiting | None = None
+        if isinstance(raw, BufferedReader):
+            file = raw
+        else:
+            self._waiting = None if self.is_file else _Waiting(raw)
+            file = BufferedReader(self._waiting or raw)
+            self._opened.append(file)
         self._stream: BufferedReader | gzip.GzipFile = file
         self._tail: _Tail | None = None
         try:
@@ -115,9 +123,67 @@ class TextStream:
         )
 
     def close(self) -> None:
-        """Close what was opened; standard input stays open."""
+        """Close what was opened, also under a thread that reads it; standard input stays open."""
+        if self._waiting is not None:
+            self._waiting.end()
         for file in self._opened:
             file.close()
+
+
+def _standard_input() -> FileIO | BufferedReader:
+    """Return standard input without its buffer: Python dies at its end if a thread waits in that.
+
+    What a program has put in its place is returned as it is.
+
+    Raises
+    ------
+    InputError
+        It is closed.
+    """
+    if sys.stdin is None:
+        raise InputError("standard input is closed; give a file, or a pipe that is open")
+    try:
+        return FileIO(sys.stdin.buffer.fileno(), closefd=False)
+    except UnsupportedOperation:
+        return cast(BufferedReader, sys.stdin.buffer)  # typed as any binary stream
+
+
+class _Waiting(RawIOBase):
+    """A stream on which nothing may come for long; `end` wakes the thread that waits for it.
+
+    Parameters
+    ----------
+    file
+        Closed with this.
+    """
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self._woken, self._waking = os.pipe()
+        self._poll = select.poll()
+        for handle in (file.fileno(), self._woken):
+            self._poll.register(handle, select.POLLIN)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._woken in dict(self._poll.poll()):
+            return 0
+        return self._file.readinto(buffer)
+
+    def end(self) -> None:
+        """Let a read that waits, and every later one, find the end."""
+        if self._waking >= 0:
+            os.close(self._waking)
+            self._waking = -1
+
+    def close(self) -> None:
+        if not self.closed:
+            self.end()
+            os.close(self._woken)
+            self._file.close()
+        super().close()
 
 
 class _Tail:

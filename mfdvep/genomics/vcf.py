@@ -16,6 +16,7 @@ from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.text import CODEC, TextStream
 
 _FIXED = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+_POS_DIGITS = 18  # fewer than 64 bits hold, as the tables of effects have them
 
 Lines = Iterable[tuple[str, Any]]
 """Lines of records without their newline, each with the record of a BCF or None."""
@@ -99,8 +100,11 @@ class VcfReader:
                     f"{self._n_columns} as in the #CHROM line; repair it or get the file again"
                 )
             chrom, digits, _, ref, alt, _ = line.split("\t", 5)
-            if not (digits.isascii() and digits.isdigit()):
-                raise InputError(f"{self._at(number)}: POS {digits!r} is no number; repair it")
+            if not (digits.isascii() and digits.isdigit() and len(digits) <= _POS_DIGITS):
+                raise InputError(
+                    f"{self._at(number)}: POS {digits[:30]!r} is no number of at most "
+                    f"{_POS_DIGITS} digits; repair it"
+                )
             pos = int(digits)
             if self._regions is None or self._regions.overlaps(chrom, pos - 1, pos - 1 + len(ref)):
                 alts = () if alt in ("", ".") else tuple(alt.split(","))

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import pysam
 
 from mfdvep.errors import OutputError
-from mfdvep.genomics.bcf import BcfEncoder, Info
+from mfdvep.genomics.bcf_encoder import BcfEncoder, Info
 from mfdvep.genomics.bgzf import END_BLOCK, has_end
 from mfdvep.genomics.header import annotated_header
 from mfdvep.genomics.info import append_info

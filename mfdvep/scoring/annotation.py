@@ -7,12 +7,13 @@ from itertools import groupby
 
 import numpy as np
 
+from mfdvep.errors import one_line
 from mfdvep.genomics.header import OWN
 from mfdvep.genomics.info import escape_info, format_float
 from mfdvep.genomics.variants import VariantStatus
 from mfdvep.scoring.effects import KINDS, EffectBatch
 
-# bcftools +split-vep, to 1.22 at least, reads nothing without a field of the last name
+# bcftools +split-vep refuses a key without a field of the last name; samtools/bcftools issue 2566
 _FORMAT = "ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|Consequence"
 _SUMMARY = {"combined": "MFD_MAX", "biological": "MFD_BIO", "technical": "MFD_TECH"}
 
@@ -37,7 +38,7 @@ def header_lines(provenance: dict) -> list[str]:
     if "mfdvep" in p:
         lines += [
             f"##mfdvepVersion={p['mfdvep']}",
-            f"##mfdvepCommand={_one_line(p['command'])}",
+            f"##mfdvepCommand={one_line(p['command'])}",
         ]
     at_least = f" of at least {p['min_abs']:g}" if p["min_abs"] else ""
     lines += [
@@ -46,7 +47,7 @@ def header_lines(provenance: dict) -> list[str]:
         f"Fingerprint={reference['fingerprint']}>",
         f'##INFO=<ID=MFD,Number=.,Type=String,Description="{OWN}the '
         f"{p['top_k']} tracks of each ALT with the largest combined effect in size{at_least}, "
-        f"{how}. "
+        f"{how}; Consequence is gain where COMBINED is above 0, loss below. "
         f'Format: {_FORMAT}">',
     ]
     lines += [
@@ -119,11 +120,6 @@ def _largest(effects: np.ndarray) -> list[float]:
     return effects[np.arange(len(effects)), at].tolist()
 
 
-def _one_line(text: str) -> str:
-    """Return text in which characters that would end or break a header line are spelled out."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def _quoted(text: str) -> str:
     """Return text for between the quotes of a header value. Source: VCF 4.3, section 1.4."""
-    return _one_line(text).replace("\\", "\\\\").replace('"', '\\"')
+    return one_line(text).replace("\\", "\\\\").replace('"', '\\"')

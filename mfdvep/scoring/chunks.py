@@ -2,7 +2,8 @@
 
 The folder has `run.json`, which says what run it is, and for each finished chunk its parts, one a
 kind of output, and `NUMBER.json`: the digest of its records, its figures, and size and CRC-32 of
-each part. A chunk is finished when its JSON is there, which is renamed into place last.
+each part. A chunk is finished when its JSON is there, which is renamed into place last. A folder
+without a whole `run.json` holds nothing. `publishing` is there once outputs may be in place.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class ChunkStore:
     """The folder of one run; a context manager.
 
     It is held against other processes until the exit, which removes it, unless there was an error
-    and a chunk is finished.
+    and a chunk is finished and kept.
 
     Parameters
     ----------
@@ -40,6 +41,8 @@ class ChunkStore:
         Go on with the run that the folder holds, if it holds one.
     force
         Throw away the run that the folder holds, unless it is resumed.
+    keep
+        Whether what is finished is kept after an error.
 
     Attributes
     ----------
@@ -54,9 +57,15 @@ class ChunkStore:
     """
 
     def __init__(
-        self, folder: Path, run: Mapping[str, Any], *, resume: bool = False, force: bool = False
+        self,
+        folder: Path,
+        run: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        force: bool = False,
+        keep: bool = True,
     ) -> None:
-        self.folder = folder
+        self.folder, self._keep = folder, keep
         if folder.exists() and not (resume or force):
             raise OutputError(
                 f"{folder} holds a run that was interrupted; go on with it: --resume, or begin "
@@ -73,10 +82,10 @@ class ChunkStore:
                     f"{folder} holds {strange[0]}, which no run made; this run needs the folder: "
                     "move it, or give another output"
                 )
-            for path in [] if resume else held:
-                path.unlink()
-            begun = _read_json(folder / "run.json") or wanted
-            _write_json(folder / "run.json", begun)
+            begun = _read_json(folder / "run.json") if resume else None
+            if begun is None:
+                begun = wanted
+                _begin(folder, wanted, but=("publishing",) if resume else ())
         except OSError as error:
             raise _failed(folder, error) from error
         for key, value in wanted.items():
@@ -92,16 +101,21 @@ class ChunkStore:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if error is None or not self.part(0, "json").exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if error is None or not self._keep or not self.part(0, "json").exists():
+            _remove(self.folder)
         else:
             error.add_note(f"what is finished is kept in {self.folder}; --resume goes on with it")
         os.close(self._lock)
 
     @staticmethod
     def is_publishing(folder: Path) -> bool:
-        """Return whether the run that a folder holds has begun to put its outputs in place."""
-        return (folder / "publishing").exists()
+        """Return whether the run that a folder holds has begun to put its outputs in place.
+
+        So it has if the folder is empty: all that was left to do was to remove it.
+        """
+        if not folder.is_dir():
+            return False
+        return (folder / "publishing").exists() or next(folder.iterdir(), None) is None
 
     def publish(self) -> None:
         """Record that the outputs are put in place from now on; raises OutputError."""
@@ -150,6 +164,35 @@ class ChunkStore:
             _write_json(self.part(number, "json"), record)
         except OSError as error:
             raise _failed(self.folder, error) from error
+
+
+def _begin(folder: Path, run: Mapping[str, Any], *, but: Collection[str]) -> None:
+    """Make a folder hold a run and nothing else `but` some files; an OSError leaves no folder."""
+    _empty(folder, but=but)
+    try:
+        _write_json(folder / "run.json", run)
+    except OSError:
+        _remove(folder)
+        raise
+
+
+def _empty(folder: Path, *, but: Collection[str] = ()) -> None:
+    """Remove what is in a folder `but` some files, in an order that may be cut off.
+
+    The chunks go before `run.json`, lest they be taken for another run's; `publishing`, by which
+    a run knows its own outputs, goes last.
+    """
+    last = ["run.json", "publishing"]
+    held = {path.name for path in folder.iterdir()}.difference(but)
+    for name in [*held.difference(last), *(name for name in last if name in held)]:
+        (folder / name).unlink()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder and what is in it, as far as that can be done."""
+    with suppress(OSError):
+        _empty(folder)
+        folder.rmdir()
 
 
 def _locked(folder: Path) -> int:

@@ -17,12 +17,12 @@ from mfdvep.genomics.info import escape_info
 from mfdvep.genomics.reasons import REASONS
 from mfdvep.genomics.text import CODEC
 from mfdvep.genomics.variants import VariantStatus
-from mfdvep.genomics.vcf import Record
 from mfdvep.genomics.vcf_output import Annotated, VcfOutput
 from mfdvep.model.tracks import TrackTable
 from mfdvep.scoring.annotation import info_values
 from mfdvep.scoring.effects import EffectBatch
 from mfdvep.scoring.matrix import EffectWriter, join_matrices
+from mfdvep.scoring.reading import Chunk
 from mfdvep.scoring.sparse import LongWriter, join_long
 
 _COLUMNS = ["chrom", "pos", "id", "ref", "alt", "record", "allele", "status", "reason"]
@@ -30,19 +30,19 @@ _COLUMNS = ["chrom", "pos", "id", "ref", "alt", "record", "allele", "status", "r
 
 @dataclass(frozen=True)
 class Scored:
-    """A chunk of records and the effects of their ALTs.
+    """A chunk of records with the effects of their ALTs.
 
     Attributes
     ----------
-    records
-        In order.
+    chunk
+        The records.
     batch
         One row an ALT.
     selected
         For each row, the tracks that are listed.
     """
 
-    records: tuple[Record, ...]
+    chunk: Chunk
     batch: EffectBatch
     selected: Sequence[np.ndarray]
 
@@ -72,30 +72,18 @@ class VcfSink:
         """See `VcfOutput.join`."""
         self._output.join(parts, path)
 
-    def stream(self, scored: Scored | None) -> None:
-        """Write a chunk to standard output; None writes the header.
+    @property
+    def header(self) -> bytes:
+        """The header's text."""
+        return self._output.header
 
-        Raises
-        ------
-        OutputError
-            It cannot be written.
-        BrokenPipeError
-            Nobody reads it any more.
-        """
-        data = self._output.text(self._annotated(scored)) if scored else self._output.header
-        try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise OutputError(
-                f"standard output: cannot be written: {error.strerror or error}"
-            ) from error
+    def text(self, scored: Scored) -> bytes:
+        """See `VcfOutput.text`."""
+        return self._output.text(self._annotated(scored))
 
     def _annotated(self, scored: Scored) -> Annotated:
         values = info_values(scored.batch, scored.selected, self._names)
-        return zip(scored.records, values, strict=True)
+        return zip(scored.chunk.records, values, strict=True)
 
 
 class MatrixSink:
@@ -154,12 +142,36 @@ class SkippedSink:
                     shutil.copyfileobj(source, file)
 
     def _lines(self, scored: Scored) -> Iterator[str]:
-        first = scored.records[0].index
+        records = scored.chunk.records
+        first = records[0].index
         for v, status in zip(scored.batch.variants, scored.batch.status, strict=True):
             if status is not VariantStatus.OK:
-                name = scored.records[v.record - first].line.split("\t", 3)[2]
+                name = records[v.record - first].line.split("\t", 3)[2]
                 where = [v.chrom, str(v.pos), name, v.ref, v.alt or "."]
                 yield "\t".join([*where, str(v.record), str(v.allele), status, REASONS[status]])
+
+
+def to_standard_output(data: bytes) -> None:
+    """Write bytes to standard output, at once.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    BrokenPipeError
+        Nobody reads it any more.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; give -o NAME.vcf.gz")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"standard output: cannot be written: {error.strerror or error}"
+        ) from error
 
 
 def tables_of(

@@ -1,13 +1,15 @@
 """A VCF in; an annotated VCF, tables and a run record out: read -> score -> write, in chunks.
 
-The three overlap: one thread reads, checks and cuts windows, another runs the model, this one
+The three overlap: one thread reads, checks and cuts windows, this one runs the model, another
 writes. What a chunk gives is kept in a folder until all are done, so that a run can be resumed.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from mfdvep.genomics.vcf_output import VcfOutput
 from mfdvep.scoring.annotation import header_lines
 from mfdvep.scoring.chunks import ChunkStore
 from mfdvep.scoring.guard import check_reference
-from mfdvep.scoring.outputs import Scored, VcfSink, tables_of
+from mfdvep.scoring.outputs import Scored, VcfSink, tables_of, to_standard_output
 from mfdvep.scoring.overlap import ahead
 from mfdvep.scoring.provenance import run_identity, run_provenance, without_versions
 from mfdvep.scoring.publishing import Outputs
@@ -33,6 +35,8 @@ from mfdvep.scoring.targets import Targets
 from mfdvep.scoring.windows import Prepared
 
 CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 20 s with two cores, and half a second
+
+_BEHIND = 2  # chunks that may wait to be written
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ def score_vcf(
     replace
         Take out an earlier annotation by this tool, which is otherwise refused.
     resume
-        Go on with a run that was interrupted, if its folder, OUTPUT.parts, is there.
+        Go on with a run that was interrupted, if its folder, OUTPUT.parts, is there; one that
+        writes to standard output begins anew.
     force
         Overwrite outputs.
     versions
@@ -139,8 +144,7 @@ def score_vcf(
         targets = Targets.of(
             output, matrix=matrix, long=long, stats=stats, index=index, contigs=reader.contigs
         )
-        genome = scorer.windows.genome
-        fasta = genome.path
+        fasta = scorer.windows.genome.path
         inputs = [vcf, fasta, f"{fasta}.fai", f"{fasta}.gzi"]
         targets.check(inputs, force=force, resume=resume)
         records = check_reference(reader, scorer.windows, vcf)
@@ -166,7 +170,14 @@ def score_vcf(
                 versions=versions,
                 chunk=size,
             )
-            store = ChunkStore(targets.folder, run, resume=resume, force=force)
+            kept = "vcf" in targets.files  # who reads a stream wants it from its start
+            store = ChunkStore(
+                targets.folder,
+                run,
+                resume=resume and kept,
+                force=force or resume,
+                keep=kept,
+            )
             stack.enter_context(store)
             provenance["command"] = store.command
         if not versions:
@@ -181,19 +192,12 @@ def score_vcf(
         tables = tables_of(targets.in_parts, scorer.tracks, provenance, storage=storage)
         outputs = Outputs(targets, store, VcfSink(form, scorer.tracks), tables)
         chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
-        scored = ahead(_score(chunks, scorer, top_k=top_k, min_abs=min_abs))
-        stack.enter_context(closing(scored))
+        stack.enter_context(closing(chunks))
+        scored = _scored(chunks, scorer, outputs, top_k=top_k, min_abs=min_abs)
         tally, n_chunks, n_resumed = Tally.empty(), 0, 0
-        for chunk, found in scored:
-            if isinstance(found, Tally):
-                part = found
-                n_resumed += part.n_records
-            else:
-                names = {record.chrom for record in chunk.records}
-                contigs = {name: genome.resolve(name) or name for name in sorted(names)}
-                part = Tally.of(found.batch, n_records=len(chunk.records), contigs=contigs)
-                outputs.write(chunk, found, part.to_json())
+        for part, was_resumed in stack.enter_context(closing(scored)):
             tally, n_chunks = tally.merge(part), n_chunks + 1
+            n_resumed += part.n_records if was_resumed else 0
             if progress is not None:
                 progress(tally.n_records, None)
         seconds = time.monotonic() - began
@@ -217,15 +221,33 @@ def score_vcf(
     )
 
 
-def _score(
-    chunks: Generator[Chunk, None, None], scorer: Scorer, *, top_k: int, min_abs: float
-) -> Iterator[tuple[Chunk, Scored | Tally]]:
-    """Yield each chunk with its effects, or with its tally if it was finished earlier."""
-    with closing(chunks):
+def _scored(
+    chunks: Iterable[Chunk], scorer: Scorer, outputs: Outputs, *, top_k: int, min_abs: float
+) -> Generator[tuple[Tally, bool], None, None]:
+    """Score chunks and have them written; yield each one's tally, and whether it was resumed.
+
+    The model runs in this thread, so that an interrupt ends it at once; another one writes.
+    """
+    pool = ThreadPoolExecutor(1, "writer")
+    waiting: deque[Future[tuple[Tally, bytes]]] = deque()
+
+    def written() -> tuple[Tally, bool]:
+        tally, text = waiting.popleft().result()
+        if text:
+            to_standard_output(text)
+        return tally, False
+
+    try:
         for chunk in chunks:
-            if isinstance(chunk.content, Prepared):
-                batch = scorer.score_prepared(chunk.content)
-                selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
-                yield chunk, Scored(chunk.records, batch, selected)
-            else:
-                yield chunk, Tally.from_json(chunk.content)
+            if not isinstance(chunk.content, Prepared):
+                yield Tally.from_json(chunk.content), True
+                continue
+            batch = scorer.score_prepared(chunk.content)
+            selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
+            waiting.append(pool.submit(outputs.write, Scored(chunk, batch, selected)))
+            if len(waiting) > _BEHIND:
+                yield written()
+        while waiting:
+            yield written()
+    finally:
+        pool.shutdown()  # writes what is scored, so that it is not lost

@@ -9,8 +9,8 @@ from typing import Any
 from mfdvep.files import Parts
 from mfdvep.genomics.vcf_output import write_index
 from mfdvep.scoring.chunks import ChunkStore
-from mfdvep.scoring.outputs import Scored, Sink, VcfSink
-from mfdvep.scoring.reading import Chunk
+from mfdvep.scoring.outputs import Scored, Sink, VcfSink, to_standard_output
+from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
 
 
@@ -40,22 +40,32 @@ class Outputs:
         self._stream = None if "vcf" in targets.files else vcf
         self._sinks: dict[str, Sink] = {**({} if self._stream else {"vcf": vcf}), **tables}
         if self._stream is not None:
-            self._stream.stream(None)
+            to_standard_output(self._stream.header)
 
-    def write(self, chunk: Chunk, scored: Scored, figures: Mapping[str, Any]) -> None:
-        """Write what a chunk gives, and keep its figures with it.
+    def write(self, scored: Scored) -> tuple[Tally, bytes]:
+        """Write what a chunk gives to files, and keep its tally with it.
+
+        Returns
+        -------
+        tally
+            Of the chunk.
+        text
+            What is to go to standard output; the caller writes it, in the thread that is
+            interrupted: nothing else ends the writing to a pipe that nobody reads.
 
         Raises
         ------
-        OutputError, InputError, BrokenPipeError
+        OutputError, InputError
             See `VcfSink`, `ChunkStore.finish`.
         """
-        if self._stream is not None:
-            self._stream.stream(scored)
+        chunk = scored.chunk
+        tally = Tally.of(scored.batch, n_records=len(chunk.records), contigs=chunk.contigs)
+        text = b"" if self._stream is None else self._stream.text(scored)
         if self._store is not None:
             for kind, sink in self._sinks.items():
                 sink.write(self._store.part(chunk.number, kind), scored)
-            self._store.finish(chunk.number, chunk.digest, self._sinks, figures)
+            self._store.finish(chunk.number, chunk.digest, self._sinks, tally.to_json())
+        return tally, text
 
     def publish(self, n_chunks: int, records: Mapping[str, Any]) -> None:
         """Join the parts of all chunks, and put every file in place.

@@ -30,6 +30,8 @@ class Chunk:
         In order.
     digest
         Of their lines.
+    contigs
+        Name of each of their contigs -> that in the reference, or the same if it is not there.
     content
         All their ALTs; or, if an earlier process has finished the chunk, what it recorded of it.
     """
@@ -37,6 +39,7 @@ class Chunk:
     number: int
     records: tuple[Record, ...]
     digest: str
+    contigs: dict[str, str]
     content: Prepared | dict[str, Any]
 
 
@@ -62,13 +65,15 @@ def read_chunks(
     for number, group in enumerate(_groups(records, max_alleles)):
         lines = "\n".join(record.line for record, _ in group)
         digest = hashlib.sha256(lines.encode(**CODEC)).hexdigest()
+        content: Prepared | dict[str, Any] | None = None
+        if store is not None:
+            content = store.finished(number, digest)
+        if content is None:
+            content = windows.prepare([variant for _, variants in group for variant in variants])
         chunk = tuple(record for record, _ in group)
-        figures = store.finished(number, digest) if store is not None else None
-        if figures is not None:
-            yield Chunk(number, chunk, digest, figures)
-        else:
-            variants = [variant for _, variants in group for variant in variants]
-            yield Chunk(number, chunk, digest, windows.prepare(variants))
+        names = dict.fromkeys(record.chrom for record in chunk)
+        contigs = {name: windows.genome.resolve(name) or name for name in names}
+        yield Chunk(number, chunk, digest, contigs, content)
 
 
 def _groups(

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class Histogram:
     @property
     def n(self) -> int:
         """How many values were counted."""
-        return int(self.counts.sum())
+        return int(self._below[-1])
 
     def quantile(self, q: float) -> float | None:
         """Return the smallest value v such that at least q of the values are <= v; None for none.
@@ -65,11 +66,15 @@ class Histogram:
         q
             From 0 to 1; 0 gives the smallest value.
         """
-        below = np.cumsum(self.counts)
-        if not below[-1]:
+        if not self.n:
             return None
-        rank = max(1, math.ceil(q * int(below[-1])))
-        return _middle(int(np.searchsorted(below, rank)))
+        rank = max(1, math.ceil(q * self.n))
+        return _middle(int(np.searchsorted(self._below, rank)))
+
+    @cached_property
+    def _below(self) -> np.ndarray:
+        """Counts of each bin and all before it, int64 (65536,)."""
+        return np.cumsum(self.counts)
 
     def merge(self, other: Histogram) -> Histogram:
         """Return the histogram of the values of both."""

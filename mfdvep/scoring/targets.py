@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mfdvep.errors import OutputError
 from mfdvep.files import check_outputs
-from mfdvep.genomics.vcf_output import index_ending
+from mfdvep.genomics.vcf_output import index_ending, output_form
 from mfdvep.scoring.chunks import ChunkStore
 
 _NAMES = {"vcf": "output", "long": "long table", "skipped": "list of skipped alleles"}
@@ -49,8 +50,13 @@ class Targets:
         Raises
         ------
         OutputError
-            An index is asked for of an output that has none.
+            An output of another ending, or without an index where one is asked for; a table on
+            standard output.
         """
+        output_form(vcf)
+        for use, path in (("matrix", matrix), ("long table", long), ("run record", stats)):
+            if str(path) == "-":
+                raise OutputError(f"{use} -: standard output is for the VCF alone; give a file")
         longest = max((length or 0 for length in contigs.values()), default=0)
         files = {
             "vcf": None if str(vcf) == "-" else vcf,

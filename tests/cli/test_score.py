@@ -99,6 +99,7 @@ def test_where_chooses_tracks(run, few, tmp_path):
         (["--shifts", "0"], "shifts"),
         (["-o", "x.txt"], "ends in .vcf.gz"),
         (["-o", "x.vcf", "--write-index"], "only bgzip and BCF have an index"),
+        (["--matrix", "-"], "standard output is for the VCF alone"),
         (["-o", "few.vcf.gz", "--matrix", "few.vcf.gz"], "is the output too"),
     ],
 )
@@ -164,6 +165,11 @@ def test_check_scores_nothing_and_says_what_would_come(run, few, tmp_path):
     assert "allele missing because of an upstream deletion" in out
     assert "To run: 8 windows, at " in out
     assert [path.name for path in tmp_path.iterdir()] == ["few.vcf"]
+
+
+def test_check_knows_the_limit(run, few):
+    assert score(run, few, "--check", "--strict")[0] == 3
+    assert score(run, few, "--check", "--max-unscored", "1")[0] == 0
 
 
 def test_check_of_what_would_be_refused_is_1(run, few):

@@ -62,6 +62,8 @@ def annotate(path, lines=(f"{LINE}AC=1",), header=HEADER, added=ADDED, info=INFO
         ("AC=1;", "AC=1;MFD=x;MFD_MAX=1;"),
         ("AC=1\tGT:DP\t0|1:3\t.", "AC=1;MFD=x;MFD_MAX=1\tGT:DP\t0|1:3\t."),
         ("AC=1\r", "AC=1;MFD=x;MFD_MAX=1\r"),
+        (";", ";MFD=x;MFD_MAX=1;"),
+        (".;", ".;MFD=x;MFD_MAX=1;"),
         (".\r", "MFD=x;MFD_MAX=1\r"),
         (".\tGT\t0|1\r", "MFD=x;MFD_MAX=1\tGT\t0|1\r"),
     ],
