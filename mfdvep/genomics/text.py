@@ -19,6 +19,7 @@ from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression, has_end
 CODEC = {"encoding": "utf-8", "errors": "surrogateescape"}
 """Bytes to text and back: any byte comes out as it went in."""
 _BLOCK = 1 << 16
+_HEAD = 18  # bytes that tell how a file is compressed
 
 
 class TextStream:
@@ -74,7 +75,7 @@ class TextStream:
         """Set the stream of inflated bytes and return the first of them."""
         source: BufferedReader | _Tail = file
         try:
-            form = compression(file.peek(18))
+            form = compression(file.peek(_HEAD))
             if form is Compression.BGZF:
                 if self.is_file and not has_end(file):
                     raise self._truncated()
@@ -158,7 +159,7 @@ class _Waiting(RawIOBase):
     """
 
     def __init__(self, file: FileIO) -> None:
-        self._file = file
+        self._file, self._least = file, _HEAD
         self._woken, self._waking = os.pipe()
         self._poll = select.poll()
         for handle in (file.fileno(), self._woken):
@@ -167,10 +168,16 @@ class _Waiting(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
-        if self._woken in dict(self._poll.poll()):
-            return 0
-        return self._file.readinto(buffer)
+    def readinto(self, buffer: Any) -> int:
+        """Read what has come; the first time, all that tells how the stream is compressed."""
+        view, n = memoryview(buffer), 0
+        while n < min(self._least, len(view)) and self._woken not in dict(self._poll.poll()):
+            n_more = self._file.readinto(view[n:])
+            if not n_more:
+                break
+            n += n_more
+        self._least = 1
+        return n
 
     def end(self) -> None:
         """Let a read that waits, and every later one, find the end."""

@@ -16,6 +16,7 @@ from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.text import CODEC, TextStream
 
 _FIXED = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+_MAGIC = b"##fileformat=VCF"
 _POS_DIGITS = 18  # fewer than 64 bits hold, as the tables of effects have them
 
 Lines = Iterable[tuple[str, Any]]
@@ -147,7 +148,8 @@ def open_vcf(path: str | Path, *, regions: Regions | None = None) -> VcfReader:
     try:
         if text.head.startswith((b"BCF\x02", b"BCF\x04")):
             return _open_bcf(text, regions)
-        if not text.head.startswith(b"##fileformat=VCF"):
+        # inflated, a head may be shorter, and the rest of the line is looked at later
+        if not text.head or not text.head.startswith(_MAGIC[: len(text.head)]):
             raise InputError(
                 f"{text.name}: not a VCF: expected ##fileformat=VCFv4.x first, found "
                 f"{text.head!r}; give a VCF"

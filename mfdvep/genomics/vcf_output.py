@@ -150,7 +150,9 @@ class VcfOutput:
             file.seek(-len(END_BLOCK), 1)
 
     def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path}: cannot be written: {error.strerror or error}")
+        # pysam knows no reason
+        reason = error.strerror or f"{error}; is the disk full?"
+        return OutputError(f"{self._path}: cannot be written: {reason}")
 
 
 def index_ending(path: str | Path, *, longest: int) -> str:
@@ -173,7 +175,18 @@ def index_ending(path: str | Path, *, longest: int) -> str:
 
 
 def write_index(path: Path, index: Path, *, ending: str, bcf: bool) -> None:
-    """Write the index of a sorted bgzip or BCF file, of the kind that `index_ending` says.
+    """Write the index of a sorted bgzip or BCF file.
+
+    Parameters
+    ----------
+    path
+        The file, which need not be named by its form.
+    index
+        Where the index goes.
+    ending
+        Its kind, as `index_ending` says.
+    bcf
+        Whether the file is BCF.
 
     Raises
     ------
@@ -186,7 +199,8 @@ def write_index(path: Path, index: Path, *, ending: str, bcf: bool) -> None:
         pysam.tabix_index(str(path), preset=preset, force=True, index=str(index), min_shift=shift)
     except (OSError, ValueError) as error:
         raise OutputError(
-            f"{path}: cannot be indexed; sort the records, or leave out --write-index"
+            f"{index}: cannot be written: {error}; are the records sorted, and is there room? "
+            "Or leave out --write-index"
         ) from error
 
 

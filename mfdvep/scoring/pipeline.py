@@ -165,7 +165,7 @@ def score_vcf(
                 provenance,
                 scorer,
                 reader.header_lines,
-                outputs=targets.in_parts,
+                outputs=targets.relative(),
                 replace=replace,
                 versions=versions,
                 chunk=size,

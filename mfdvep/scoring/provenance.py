@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def run_identity(
     scorer: Scorer,
     header: Iterable[str],
     *,
-    outputs: Iterable[str],
+    outputs: Mapping[str, str],
     **options: Any,
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on where it stopped, as `ChunkStore` takes it.
@@ -68,7 +68,7 @@ def run_identity(
     header
         Lines of the input's header.
     outputs
-        The kinds of those that are made of parts.
+        Use -> path of each, from where they all move together.
     options
         Whatever else the bytes of the files depend on.
     """
@@ -82,7 +82,7 @@ def run_identity(
         },
         "header of the VCF": _digest(header),
         "tracks": _digest(scorer.tracks.names),
-        "outputs": sorted(outputs),
+        "outputs": dict(outputs),
         **options,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,11 @@ class Targets:
         """Where chunks are kept: beside the first file; None if nothing is written but a stream."""
         first = next(iter(self.files.values()), None)
         return None if first is None else first.with_name(f"{first.name}.parts")
+
+    def relative(self) -> dict[str, str]:
+        """Return the files as seen from the folder that they, or the first of them, lie in."""
+        first = next(iter(self.files.values()), Path())
+        return {use: os.path.relpath(path, first.parent) for use, path in self.files.items()}
 
     def check(self, inputs: Sequence[str | Path], *, force: bool, resume: bool) -> None:
         """Refuse what `check_outputs` refuses; files that this very run put there may stay."""

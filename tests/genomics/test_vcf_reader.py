@@ -283,3 +283,25 @@ def test_damaged_bcf_from_a_pipe(tmp_path):
         pipe = through_pipe(tmp_path, form)
         refused(pipe, says)
         pipe.unlink()
+
+
+@pytest.mark.parametrize("form", ["text", "gzip", "bgzip", "bcf"])
+def test_a_pipe_may_come_byte_by_byte(tmp_path, form):
+    source = write(tmp_path, form, BCF_TEXT)
+    data = source.read_bytes()
+    reading, writing = os.pipe()
+
+    def feed() -> None:
+        with os.fdopen(writing, "wb", buffering=0) as pipe:
+            for at in range(len(data)):
+                pipe.write(data[at : at + 1])
+
+    threading.Thread(target=feed, daemon=True).start()
+    assert read(f"/dev/fd/{reading}") == read(source)
+    os.close(reading)
+
+
+def test_a_gzip_whose_first_member_is_short(tmp_path):
+    data = TEXT.encode()
+    (tmp_path / "a").write_bytes(gzip.compress(data[:3]) + gzip.compress(data[3:]))
+    assert [record.line for record in read(tmp_path / "a")[1]] == [*LINES]
