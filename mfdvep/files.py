@@ -50,12 +50,21 @@ def check_outputs(
         if place in seen:
             raise OutputError(f"{use} {path} is the {seen[place]} too; give each output its own")
         seen[place] = use
+        seen[os.path.realpath(_part(target))] = f"temporary file of the {use}"
         if target.is_dir():
             raise OutputError(f"{use} {path} is a folder; give a file")
+        if target.exists() and not target.is_file():
+            raise OutputError(f"{use} {path} is no regular file, which could be replaced; give one")
         if not target.parent.is_dir():
             raise OutputError(f"{use} {path}: no folder {target.parent}; make it first")
         if target.exists() and not force:
             raise OutputError(f"{use} {path} exists; choose another output or use --force")
+
+
+def _part(output: Path) -> Path:
+    """Return the temporary file of an output, beside the file itself if that is a link to it."""
+    output = Path(os.path.realpath(output))
+    return output.with_name(f".{output.name}.part")
 
 
 class Parts:
@@ -66,11 +75,7 @@ class Parts:
     """
 
     def __init__(self, *outputs: str | Path | None) -> None:
-        self._parts = {
-            Path(out): Path(out).with_name(f".{Path(out).name}.part")
-            for out in outputs
-            if out is not None
-        }
+        self._parts = {Path(out): _part(Path(out)) for out in outputs if out is not None}
 
     def __getitem__(self, output: str | Path) -> Path:
         return self._parts[Path(output)]
@@ -89,7 +94,7 @@ class Parts:
         try:
             if kind is None:
                 for output, part in self._parts.items():
-                    os.replace(part, output)
+                    os.replace(part, os.path.realpath(output))
         except OSError as error:
             raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error
         finally:

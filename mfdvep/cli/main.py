@@ -66,6 +66,9 @@ def main() -> None:
         click.echo(f"mfdvep: error: {error}", err=True)
         _tell_notes(error)
         status = 1
+    except OSError as error:  # of standard output or error; files are the library's
+        click.echo(f"mfdvep: error: {error}", err=True)
+        status = 1
     except SystemExit as stop:
         if stop.code == _TERMINATED:
             click.echo("mfdvep: terminated", err=True)

@@ -26,7 +26,7 @@ def progress_bar(label: str, unit: str, *, quiet: bool = False) -> Iterator[Repo
     quiet
         Show nothing: the callback is None.
     """
-    if quiet:
+    if quiet or sys.stderr is None:
         yield None
     elif sys.stderr.isatty():
         with tqdm(desc=label, unit=f" {unit}", file=sys.stderr, dynamic_ncols=True) as bar:

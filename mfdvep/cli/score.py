@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mfdvep.cli.progress import progress_bar
+from mfdvep.errors import MfdvepError
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
@@ -27,7 +28,8 @@ _SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
 
 def default_output(vcf: str) -> str:
     """Return NAME.mfd.vcf.gz beside NAME.vcf.gz, NAME.vcf or NAME.bcf; "-" for a stream."""
-    return "-" if vcf == "-" else f"{_stem(vcf)}.mfd.vcf.gz"
+    is_stream = vcf == "-" or (os.path.exists(vcf) and not os.path.isfile(vcf))
+    return "-" if is_stream else f"{_stem(vcf)}.mfd.vcf.gz"
 
 
 def _stem(name: str) -> str:
@@ -90,8 +92,19 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     help="Run record; NAME.skipped.tsv and NAME_mqc.json lie beside it; "
     "default: NAME.stats.json beside the output, nothing for -.",
 )
-@click.option("-r", "--regions", multiple=True, help="chr1:1000-2000, also with commas; repeat.")
-@click.option("-R", "--regions-file", multiple=True, type=_PATH, help="BED file; repeat.")
+@click.option(
+    "-r",
+    "--regions",
+    multiple=True,
+    help="Only records whose REF overlaps chr1:1000-2000; with commas, or repeat.",
+)
+@click.option(
+    "-R",
+    "--regions-file",
+    multiple=True,
+    type=_PATH,
+    help="Only records whose REF overlaps a BED file; repeat.",
+)
 @click.option(
     "--where", multiple=True, help="""Only tracks like 'target == "CTCF" and n_peaks > 500'."""
 )
@@ -106,13 +119,19 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     type=click.Choice(["both", "forward", "reverse"]),
     default="both",
     show_default=True,
+    help="Strands that effects are averaged over.",
 )
 @click.option(
-    "--scale", type=click.Choice(["probability", "logit"]), default="probability", show_default=True
+    "--scale",
+    type=click.Choice(["probability", "logit"]),
+    default="probability",
+    show_default=True,
+    help="Of the effects; logit: differences of log-odds.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True,
+              help="Windows at once.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
 @click.option("--write-index", is_flag=True, help="Write the .tbi or .csi of the output.")
 @click.option("--check", is_flag=True, help="Score nothing: say what scoring would come to.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if an ALT has no score.")
@@ -137,6 +156,8 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
 
     from mfdvep.genomics.genome import Genome
 
+    if options["strict"] and options["max_unscored"]:
+        raise click.UsageError("--strict is --max-unscored 0; give one of them")
     if threads:
         torch.set_num_threads(threads)
     with Genome(fasta) as genome:
@@ -163,6 +184,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
                 regions=regions,
                 index=options["write_index"],
                 versions=not options["no_version"],
+                inputs=_also_read(options),
                 command=_command(),
                 progress=bar,
                 **{name: options[name] for name in _PASSED},
@@ -171,10 +193,9 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
         # who reads has had enough; Python must not complain of it once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _SIGPIPE
-    failed = _exceeds(options, summary.status)
-    if failed or not options["quiet"]:
+    if not options["quiet"]:
         click.echo(_told(target, summary, scorer.device.type), err=True)
-    return 3 if failed else 0
+    return 3 if _exceeds(options, summary.status) else 0
 
 
 def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
@@ -189,16 +210,21 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
         open_vcf(vcf, regions=regions) as reader,
         progress_bar("checking", "records", quiet=options["quiet"]) as bar,
     ):
-        report = check_vcf(reader, windows, vcf=vcf, progress=bar)
-    n = n_windows(report, n_shifts=len(windows.shifts), n_strands=windows.n_strands)
-    scorer = _scorer(genome, options)
-    rate = scorer.windows_per_second()
+        report = check_vcf(reader, windows, vcf=vcf, replace=options["replace"], progress=bar)
     click.echo(render(report))
+    n = n_windows(report, n_shifts=len(windows.shifts), n_strands=windows.n_strands)
+    try:
+        scorer = _scorer(genome, options)
+    except MfdvepError as error:
+        click.echo(f"\nTo run: {n:,} windows; no estimate of the time: {error}")
+        return 1
+    rate = scorer.windows_per_second()
     click.echo(
         f"\nTo run: {n:,} windows, at {rate:,.0f} a second on {scorer.device.type} about "
         f"{_duration(n / rate)}"
     )
     if report.problem:
+        click.echo(f"mfdvep: error: {report.problem}", err=True)
         return 1
     return 3 if _exceeds(options, report.status) else 0
 
@@ -225,6 +251,14 @@ def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
         tracks=select(loaded.tracks, where=options["where"], names=options["tracks"]),
         **{name: options[name] for name in ("shifts", "strand", "scale", "device", "batch_size")},
     )
+
+
+def _also_read(options: dict[str, Any]) -> list[Path]:
+    """Return the files that the options name to be read, besides VCF and FASTA."""
+    given = [*options["regions_file"], *options["tracks"], options["model"]]
+    paths = [Path(name) for name in given if name]
+    inside = [file for path in paths if path.is_dir() for file in path.iterdir()]
+    return [path for path in [*paths, *inside] if path.is_file()]
 
 
 def _regions(options: dict[str, Any]) -> Regions | None:

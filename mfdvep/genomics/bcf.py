@@ -14,7 +14,12 @@ from pysam.libcutils import set_encoding_error_handler
 from mfdvep.errors import InputError
 from mfdvep.genomics.text import CODEC, TextStream
 
-BCF_DAMAGE = (OSError, ValueError, RuntimeError)  # what pysam raises for a file that is damaged
+BCF_DAMAGE = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    NotImplementedError,
+)  # what pysam raises for a file that is damaged
 
 
 @contextmanager

@@ -97,7 +97,9 @@ class BcfEncoder:
 
     def _check(self, line: str) -> None:
         """Refuse a record that htslib would write as something else, or end the process for."""
-        chrom, pos = line.split("\t", 2)[:2]
+        chrom, pos, _, _, alt, _ = line.split("\t", 5)
+        if "," in alt and "" in alt.split(","):
+            raise self._unreadable(f"the record at {chrom}:{pos}", "an empty ALT among others")
         if int(pos) > _LAST_POS:
             raise self._unreadable(f"the record at {chrom}:{pos}", "POS of more than 31 bits")
         if missing := self._declared.missing(line):

@@ -36,6 +36,8 @@ class TextStream:
         For messages.
     head
         The first bytes of the text, up to 16.
+    is_bgzip
+        Whether it is compressed in blocks.
     is_file
         Whether the name can be opened again.
 
@@ -65,6 +67,7 @@ class TextStream:
             self._opened.append(file)
         self._stream: BufferedReader | gzip.GzipFile = file
         self._tail: _Tail | None = None
+        self.is_bgzip = False
         try:
             self.head = self._inflate(file)
         except InputError:
@@ -76,6 +79,7 @@ class TextStream:
         source: BufferedReader | _Tail = file
         try:
             form = compression(file.peek(_HEAD))
+            self.is_bgzip = form is Compression.BGZF
             if form is Compression.BGZF:
                 if self.is_file and not has_end(file):
                     raise self._truncated()

@@ -73,12 +73,12 @@ def spelling_status(ref: str, alt: str) -> VariantStatus:
     Source
     ------
     VCF 4.3, section 1.6.1: "*" for an allele missing due to an overlapping deletion, "<...>" and
-    breakends ("[", "]", or a "." at one end) for what has no letters; "<*>" as gVCF writes it.
+    breakends ("[", "]", or a "." at one end) for what has no letters.
     """
-    if alt in ("", "."):
-        return VariantStatus.NO_ALT
-    if alt in ("*", "<*>"):
+    if alt == "*":
         return VariantStatus.STAR
+    if alt in ("", "."):  # one of several; a record without an ALT is not spelled
+        return VariantStatus.NON_ACGT
     if not set("<>[]:.").isdisjoint(alt):
         return VariantStatus.SYMBOLIC
     if ref and _BASES.issuperset(ref) and _BASES.issuperset(alt):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pysam
 
 from mfdvep.errors import InputError
-from mfdvep.genomics.bcf import BcfSource
+from mfdvep.genomics.bcf import BCF_DAMAGE, BcfSource
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.text import CODEC, TextStream
 
@@ -83,7 +84,13 @@ class VcfReader:
                 f"FILTER INFO ...' with tabs, found {columns[:60]!r}; give a whole VCF"
             )
         self._n_columns = columns.count("\t") + 1
-        self.contigs = dict(_contig(at) for at in header_lines if at.startswith("##contig=<"))
+        declared = [at for at in header_lines if at.startswith("##contig=<")]
+        self.contigs = dict(_contig(at) for at in declared)
+        if regions is not None and self.contigs and not any(map(regions.stretches, self.contigs)):
+            raise InputError(
+                f"{name}: has no contig of the regions ({', '.join(regions.contigs[:5])}); those "
+                f"that it declares begin with {', '.join(list(self.contigs)[:5])}"
+            )
 
     def __iter__(self) -> Iterator[Record]:
         empty = ""  # where the first empty line is; some editors leave them at the end
@@ -136,13 +143,15 @@ def open_vcf(path: str | Path, *, regions: Regions | None = None) -> VcfReader:
     ----------
     regions
         Only records whose REF overlaps one of them; through the index of the file, if there is
-        one that is not older than the file.
+        one that is not older than the file and its header has no carriage returns, which an index
+        loses.
 
     Raises
     ------
     InputError
-        Missing; not a VCF; no #CHROM line; bgzip without its end block. From the iteration, with
-        file and line: damaged compression, columns missing, POS no number, an empty line inside.
+        Missing; not a VCF; no #CHROM line; bgzip without its end block; it declares contigs, and
+        none of the regions is on one. From the iteration, with file and line: damaged compression,
+        columns missing, POS no number, an empty line inside; an index that does not fit.
     """
     text = TextStream(path)
     try:
@@ -169,11 +178,13 @@ def _open_text(text: TextStream, regions: Regions | None) -> VcfReader:
             break
     # htslib drops carriage returns
     if regions is not None and _has_index(text) and not header[-1].endswith("\r"):
-        index = pysam.TabixFile(text.name, encoding="latin-1")
+        with _through(text):
+            index = pysam.TabixFile(text.name, encoding="latin-1")
 
         def fetch(chrom: str, start: int, end: int) -> Lines:
-            for line in index.fetch(chrom, start, end):
-                yield line.encode("latin-1").decode(**CODEC), None
+            with _through(text):
+                for line in index.fetch(chrom, start, end):
+                    yield line.encode("latin-1").decode(**CODEC), None
 
         found = _through_index(fetch, regions, index.contigs)
         files: list[Any] = [text, index]
@@ -193,9 +204,21 @@ def _open_bcf(text: TextStream, regions: Regions | None) -> VcfReader:
     )
 
 
+@contextmanager
+def _through(text: TextStream) -> Iterator[None]:
+    """Turn what pysam raises for a file that its index does not fit into an InputError."""
+    try:
+        yield
+    except BCF_DAMAGE as error:
+        raise InputError(
+            f"{text.name}: cannot be read through its index ({error}); check the file, then make "
+            f"the index again: bcftools index -f {text.name}"
+        ) from error
+
+
 def _has_index(text: TextStream) -> bool:
     """Return whether an index lies beside a file that is not older than the file."""
-    if not text.is_file:
+    if not (text.is_file and text.is_bgzip):
         return False
     changed = Path(text.name).stat().st_mtime
     indexes = [Path(f"{text.name}{ending}") for ending in (".tbi", ".csi")]

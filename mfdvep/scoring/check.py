@@ -9,13 +9,17 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from mfdvep.errors import InputError
 from mfdvep.genomics.assemblies import guess_assembly
+from mfdvep.genomics.header import annotated_header
 from mfdvep.genomics.reasons import REASONS
 from mfdvep.genomics.variants import VariantStatus
 from mfdvep.genomics.vcf import VcfReader
-from mfdvep.scoring.guard import REF_AGREES, first_records, refusal
+from mfdvep.scoring.guard import first_records, refusal
 from mfdvep.scoring.windows import AlleleWindows, alleles_of
 
+REF_AGREES = (VariantStatus.OK, VariantStatus.TOO_LONG, VariantStatus.N_RICH)
+"""Statuses that are given only after REF was found in the reference."""
 CONTIG_ROWS = 30  # contigs that a report lists
 PROGRESS_EVERY = 1000  # records
 
@@ -87,6 +91,7 @@ def check_vcf(
     windows: AlleleWindows,
     *,
     vcf: str | Path,
+    replace: bool = False,
     progress: Callable[[int, int | None], object] | None = None,
 ) -> CheckReport:
     """Return what scoring a VCF would come to; reads it once, to its end, in constant memory.
@@ -99,6 +104,8 @@ def check_vcf(
         With the reference.
     vcf
         Name of the VCF, for the report.
+    replace
+        Whether an earlier annotation would be replaced.
     progress
         Called with the number of records done, and None for the unknown total.
 
@@ -106,12 +113,12 @@ def check_vcf(
     ------
     InputError
         The VCF is damaged, or the genome's file cannot be read. What scoring would refuse a whole
-        VCF for is in the report instead.
+        VCF for, by its header or its first records, is in the report instead.
     """
     genome = windows.genome
     records = iter(reader)
     head = first_records(records)
-    problem = refusal(reader, windows, vcf, head)
+    problem = _refusal_of_header(reader, replace=replace) or refusal(reader, windows, vcf, head)
     counts: Counter[VariantStatus] = Counter()
     n_records: dict[str, int] = {}
     in_order, chrom, pos, done = True, "", 0, 0
@@ -148,6 +155,15 @@ def check_vcf(
         sorted=in_order,
         problem=problem,
     )
+
+
+def _refusal_of_header(reader: VcfReader, *, replace: bool) -> str | None:
+    """Return why a VCF is not annotated, or not once more, or None."""
+    try:
+        annotated_header(reader.header_lines, [], replace=replace)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def n_windows(report: CheckReport, *, n_shifts: int, n_strands: int) -> int:

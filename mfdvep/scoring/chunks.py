@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mfdvep.errors import OutputError
+from mfdvep.errors import InputError, OutputError
 
 _ANEW = "begin anew: --force without --resume"
 _OWN = re.compile(r"(run|lines|\d{8})\.\w+|publishing")  # names of files in the folder
@@ -104,18 +104,16 @@ class ChunkStore:
         if error is None or not self._keep or not self.part(0, "json").exists():
             _remove(self.folder)
         else:
-            error.add_note(f"what is finished is kept in {self.folder}; --resume goes on with it")
+            when = "once the input is repaired, " if isinstance(error, InputError) else ""
+            error.add_note(
+                f"what is finished is kept in {self.folder}; {when}--resume goes on with it"
+            )
         os.close(self._lock)
 
     @staticmethod
     def is_publishing(folder: Path) -> bool:
-        """Return whether the run that a folder holds has begun to put its outputs in place.
-
-        So it has if the folder is empty: all that was left to do was to remove it.
-        """
-        if not folder.is_dir():
-            return False
-        return (folder / "publishing").exists() or next(folder.iterdir(), None) is None
+        """Return whether the run that a folder holds has begun to put its outputs in place."""
+        return (folder / "publishing").exists()
 
     def publish(self) -> None:
         """Record that the outputs are put in place from now on; raises OutputError."""

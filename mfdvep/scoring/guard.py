@@ -10,15 +10,12 @@ from pathlib import Path
 from mfdvep.errors import InputError
 from mfdvep.genomics.assemblies import guess_assembly
 from mfdvep.genomics.genome import Genome
-from mfdvep.genomics.variants import VariantStatus
 from mfdvep.genomics.vcf import Record, VcfReader
 from mfdvep.scoring.windows import AlleleWindows, alleles_of
 
 GUARD = 1000  # records looked at before anything is scored
 GUARD_TEXT = 1 << 24  # characters of their lines; those of many samples are long
 LEAST_WRONG = 10  # so few mismatches may be an accident of a small file
-REF_AGREES = (VariantStatus.OK, VariantStatus.TOO_LONG, VariantStatus.N_RICH)
-"""Statuses that are given only after REF was found in the reference."""
 
 
 def check_reference(reader: VcfReader, windows: AlleleWindows, vcf: str | Path) -> Iterator[Record]:
@@ -79,15 +76,16 @@ def refusal(
     genome = windows.genome
     header, fasta = guess_assembly(reader.contigs), guess_assembly(genome.contigs)
     chroms = list(dict.fromkeys(record.chrom for record in head))
-    if chroms and all(genome.resolve(chrom) is None for chrom in chroms):
+    named = [*chroms, *reader.contigs]
+    if chroms and all(genome.resolve(chrom) is None for chrom in named):
         said = _in_brackets(_assemblies(header, fasta))
         return (
             f"{vcf}: no contig of the first {len(head)} records ({_few(chroms)}) is in "
             f"{genome.path} ({_few(list(genome.contigs))}){said}; "
             "give the FASTA that the VCF was called on"
         )
-    seen = Counter(windows.status(variant) for record in head for variant in alleles_of(record))
-    wrong, right = seen[VariantStatus.REF_MISMATCH], sum(seen[state] for state in REF_AGREES)
+    seen = Counter(windows.reference_agrees(alleles_of(record)[0]) for record in head)
+    wrong, right = seen[False], seen[True]
     if wrong < LEAST_WRONG or wrong <= right:
         return None
     because = [*_assemblies(header, fasta), *_other_lengths(reader, genome)]
@@ -99,7 +97,7 @@ def refusal(
     else:
         remedy = "is the FASTA the right assembly? Give the one the VCF was called on"
     return (
-        f"{vcf}: REF disagrees with {genome.path} in {wrong} of the first {wrong + right} alleles "
+        f"{vcf}: REF disagrees with {genome.path} in {wrong} of the first {wrong + right} records "
         f"checked{_in_brackets(because)}; {remedy}"
     )
 

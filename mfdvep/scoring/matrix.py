@@ -40,7 +40,7 @@ from mfdvep.scoring.tables import (
     variant_columns,
 )
 
-_STORAGE = {"float32": pa.float32(), "float16": pa.float16()}
+STORAGE = {"float32": pa.float32(), "float16": pa.float16()}
 _ROW_GROUP = 4096  # rows; 22 MB of effects for 442 tracks as float32
 
 
@@ -74,9 +74,9 @@ class EffectWriter(TableWriter):
         *,
         storage: str = "float32",
     ) -> None:
-        if storage not in _STORAGE:
-            raise InputError(f"storage {storage!r}; expected {' or '.join(_STORAGE)}")
-        element = pa.field("element", _STORAGE[storage], nullable=False)
+        if storage not in STORAGE:
+            raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
+        element = pa.field("element", STORAGE[storage], nullable=False)
         self._type, self._storage = pa.list_(element, len(tracks)), storage
         lists = [pa.field(kind, self._type) for kind in KINDS]  # null where not scored
         about = None if provenance is None else {**provenance, "storage": storage}

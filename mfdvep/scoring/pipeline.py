@@ -6,15 +6,17 @@ writes. What a chunk gives is kept in a folder until all are done, so that a run
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mfdvep.errors import InputError
 from mfdvep.genomics.bcf import quiet_htslib
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.vcf import open_vcf
@@ -22,6 +24,7 @@ from mfdvep.genomics.vcf_output import VcfOutput
 from mfdvep.scoring.annotation import header_lines
 from mfdvep.scoring.chunks import ChunkStore
 from mfdvep.scoring.guard import check_reference
+from mfdvep.scoring.matrix import STORAGE
 from mfdvep.scoring.outputs import Scored, VcfSink, tables_of, to_standard_output
 from mfdvep.scoring.overlap import ahead
 from mfdvep.scoring.provenance import run_identity, run_provenance, without_versions
@@ -87,6 +90,7 @@ def score_vcf(
     replace: bool = False,
     resume: bool = False,
     force: bool = False,
+    inputs: Sequence[str | Path] = (),
     versions: bool = True,
     command: str = "",
     progress: Callable[[int, int | None], None] | None = None,
@@ -120,8 +124,10 @@ def score_vcf(
         writes to standard output begins anew.
     force
         Overwrite outputs.
+    inputs
+        Other files that were read, which no output may overwrite.
     versions
-        Whether the files name versions and the command.
+        Whether the files name versions, the command and how long it took.
     command
         For the files' provenance.
     progress
@@ -132,12 +138,18 @@ def score_vcf(
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
         annotated already; not sorted, if it is to be indexed.
+    ModelError
+        The model gave a value that is not finite, or has too little memory.
     OutputError
         See `check_outputs`, `ChunkStore`; an output cannot be written. None is half-written.
     BrokenPipeError
         Who reads standard output has closed it.
     """
     began = time.monotonic()
+    if not (top_k >= 0 and 0 <= min_abs < math.inf):
+        raise InputError(f"top_k {top_k}, min_abs {min_abs}; expected numbers of at least 0")
+    if storage not in STORAGE:
+        raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
     with ExitStack() as stack:
         stack.enter_context(quiet_htslib())
         reader = stack.enter_context(open_vcf(vcf, regions=regions))
@@ -145,8 +157,8 @@ def score_vcf(
             output, matrix=matrix, long=long, stats=stats, index=index, contigs=reader.contigs
         )
         fasta = scorer.windows.genome.path
-        inputs = [vcf, fasta, f"{fasta}.fai", f"{fasta}.gzi"]
-        targets.check(inputs, force=force, resume=resume)
+        read = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
+        targets.check([*read, *inputs], force=force, resume=resume)
         records = check_reference(reader, scorer.windows, vcf)
         if index:
             records = in_order(records, reader.name)
@@ -206,7 +218,7 @@ def score_vcf(
             "records_resumed": n_resumed,
             "records_per_second": (tally.n_records - n_resumed) / seconds,
         }
-        record = run_record(tally, provenance=provenance, timing=timing)
+        record = run_record(tally, provenance=provenance, timing=timing if versions else None)
         name = Path(reader.name).name
         outputs.publish(n_chunks, {"stats": record, "multiqc": multiqc(tally, sample=name)})
     return RunSummary(

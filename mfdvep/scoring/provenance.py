@@ -75,11 +75,8 @@ def run_identity(
     file = Path(scorer.windows.genome.path).stat()
     return {
         **provenance,
-        "reference": {
-            **provenance["reference"],
-            "bytes": file.st_size,
-            "changed": file.st_mtime_ns,
-        },
+        "size of the FASTA": file.st_size,
+        "time of change of the FASTA": file.st_mtime_ns,
         "header of the VCF": _digest(header),
         "tracks": _digest(scorer.tracks.names),
         "outputs": dict(outputs),

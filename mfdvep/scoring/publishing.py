@@ -78,7 +78,7 @@ class Outputs:
         Raises
         ------
         OutputError
-            One cannot be written; then none is in place.
+            One cannot be written. All are written before the first is put in place.
         """
         if self._store is None:
             return
@@ -94,3 +94,5 @@ class Outputs:
                     text = json.dumps(records[use], indent=1, allow_nan=False)
                     parts.write_text(files[use], text + "\n")
             self._store.publish()
+        for path in self._targets.old_indexes:
+            path.unlink(missing_ok=True)

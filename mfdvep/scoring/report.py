@@ -12,7 +12,7 @@ QUANTILES = ("0.001", "0.01", "0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95
 
 
 def run_record(
-    tally: Tally, *, provenance: Mapping[str, Any], timing: Mapping[str, Any]
+    tally: Tally, *, provenance: Mapping[str, Any], timing: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return the record of a run, ready for JSON.
 
@@ -23,7 +23,7 @@ def run_record(
     provenance
         What made the effects what they are, ready for JSON.
     timing
-        How long the run took and on what, ready for JSON.
+        How long the run took, ready for JSON; None leaves it out.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def run_record(
         "quantile_error": f"each quantile is within {QUANTILE_ERROR:.1%} of its value; 0 is exact",
         "top": [asdict(allele) for allele in tally.top],
         "provenance": dict(provenance),
-        "timing": dict(timing),
+        **({} if timing is None else {"timing": dict(timing)}),
     }
 
 

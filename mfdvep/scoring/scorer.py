@@ -6,7 +6,8 @@ Source: science.md "Variant effects" (MFD section 3.3), written ALT minus REF.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,8 @@ class Scorer:
         differ = [i for i, (ref, alt) in windows.items() if not np.array_equal(ref, alt)]
         for first in range(0, len(differ), _GROUP):
             group = differ[first : first + _GROUP]
-            effects[:, group] = self._effects(np.stack([windows[i] for i in group]))
+            with self._enough_memory():
+                effects[:, group] = self._effects(np.stack([windows[i] for i in group]))
         if not np.isfinite(effects[:, list(windows)]).all():
             raise ModelError("the model gave an effect that is not finite; its weights are damaged")
         combined, biological, technical = effects
@@ -165,6 +167,18 @@ class Scorer:
                 for half in zip(*parts, strict=True)
             )
             return self._swap(biological, technical).cpu().numpy()
+
+    @contextmanager
+    def _enough_memory(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, MemoryError) or "memory" in str(error):
+                raise ModelError(
+                    f"no memory on {self.device} for {self.batch_size} windows at once; give a "
+                    "smaller --batch-size"
+                ) from error
+            raise
 
     def _added(self, codes: Tensor) -> list[Tensor]:
         """Return what the biological and the technical half add to the log-odds, each (b, O)."""

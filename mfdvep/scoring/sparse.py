@@ -31,9 +31,9 @@ _FIELDS = (
 def select_tracks(batch: EffectBatch, *, top_k: int, min_abs: float) -> list[np.ndarray]:
     """Return for each allele the columns of the tracks that are listed.
 
-    These are, of the tracks whose combined effect has at least the size `min_abs`, the `top_k` of
-    largest size, the largest first and ties in the order of the columns; none for an allele that
-    was not scored.
+    These are, of the tracks whose combined effect is not 0 and has at least the size `min_abs`, the
+    `top_k` of largest size, the largest first and ties in the order of the columns; none for an
+    allele that was not scored.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def select_tracks(batch: EffectBatch, *, top_k: int, min_abs: float) -> list[np.
         order = np.partition(order, top_k - 1, axis=1)
     order = np.sort(order[:, :top_k], axis=1)
     columns = (order & 0xFFFFFFFF).astype(np.int64)  # (n, top_k)
-    listed = np.take_along_axis(size, columns, axis=1) >= np.float32(min_abs)
+    sizes = np.take_along_axis(size, columns, axis=1)
+    listed = (sizes >= np.float32(min_abs)) & (sizes > 0)
     n_listed = np.where(batch.scored, listed.sum(axis=1), 0)
     return [row[:n] for row, n in zip(columns, n_listed, strict=True)]
 

@@ -84,13 +84,32 @@ class Targets:
         first = next(iter(self.files.values()), None)
         return None if first is None else first.with_name(f"{first.name}.parts")
 
+    @property
+    def old_indexes(self) -> list[Path]:
+        """Where an index of an earlier output may lie that would not fit the new one."""
+        vcf = self.files.get("vcf")
+        if vcf is None:
+            return []
+        places = [vcf.with_name(f"{vcf.name}{ending}") for ending in (".tbi", ".csi")]
+        return [path for path in places if path != self.files.get("index")]
+
     def relative(self) -> dict[str, str]:
         """Return the files as seen from the folder that they, or the first of them, lie in."""
         first = next(iter(self.files.values()), Path())
         return {use: os.path.relpath(path, first.parent) for use, path in self.files.items()}
 
     def check(self, inputs: Sequence[str | Path], *, force: bool, resume: bool) -> None:
-        """Refuse what `check_outputs` refuses; files that this very run put there may stay."""
+        """Refuse what `check_outputs` refuses; files that this very run put there may stay.
+
+        Raises
+        ------
+        OutputError
+            Also for an old index, or an output that is the folder of parts.
+        """
         begun = resume and self.folder is not None and ChunkStore.is_publishing(self.folder)
         named = {_NAMES.get(use, use): path for use, path in self.files.items()}
+        named |= {f"old {path.suffix} index": path for path in self.old_indexes if path.exists()}
         check_outputs(named, inputs, force=force or begun)
+        places = {os.path.realpath(path) for path in self.files.values()}
+        if self.folder is not None and os.path.realpath(self.folder) in places:
+            raise OutputError(f"{self.folder} is where this run keeps its parts; give another file")

@@ -101,6 +101,19 @@ class AlleleWindows:
         windows = (None if cut is None else self._stranded(cut) for _, cut in done)
         return Prepared(tuple(variants), tuple(state for state, _ in done), tuple(windows))
 
+    def reference_agrees(self, variant: Variant) -> bool | None:
+        """Return whether REF is what the genome has, whatever ALT is; None if that is not known."""
+        contig = self.genome.resolve(variant.chrom)
+        if contig is None or spelling_status(variant.ref, variant.ref) is not VariantStatus.OK:
+            return None
+        if variant.start < 0 or variant.end > self.genome.contigs[contig]:
+            return None
+        return self._is_reference(contig, variant)
+
+    def _is_reference(self, contig: str, variant: Variant) -> bool:
+        found = self.genome.fetch(contig, variant.start, variant.end)
+        return np.array_equal(found, encode(variant.ref))
+
     def _forward(self, variant: Variant) -> tuple[VariantStatus, np.ndarray | None]:
         """Return the status, and for OK the windows (2 alleles, S shifts, 1153) of this strand."""
         state, change = self._least_change(variant)
@@ -122,6 +135,8 @@ class AlleleWindows:
         self, variant: Variant
     ) -> tuple[VariantStatus, tuple[str, int, str, str] | None]:
         """Return the status, and contig, 0-based start, REF and ALT of the least change."""
+        if variant.allele == 0:
+            return VariantStatus.NO_ALT, None
         state = spelling_status(variant.ref, variant.alt)
         if state is not VariantStatus.OK:
             return state, None
@@ -130,8 +145,7 @@ class AlleleWindows:
             return VariantStatus.CONTIG_MISSING, None
         if variant.start < 0 or variant.end > self.genome.contigs[contig]:
             return VariantStatus.OFF_CONTIG, None
-        found = self.genome.fetch(contig, variant.start, variant.end)
-        if not np.array_equal(found, encode(variant.ref)):
+        if not self._is_reference(contig, variant):
             return VariantStatus.REF_MISMATCH, None
         change = normalise(variant, lambda at: self.genome.base(contig, at))
         if max(len(change[1]), len(change[2])) > MAX_ALLELE:

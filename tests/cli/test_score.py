@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cyvcf2
@@ -122,7 +123,7 @@ def test_a_run_is_the_same_whoever_asks(run, few, tmp_path):
     for name in ("a", "b"):
         options = ("--matrix", str(tmp_path / f"{name}.parquet"), "--no-version", "-q")
         assert score(run, few, "-o", str(tmp_path / f"{name}.vcf.gz"), *options)[0] == 0
-    for kind in ("vcf.gz", "parquet", "skipped.tsv"):
+    for kind in ("vcf.gz", "parquet", "skipped.tsv", "stats.json"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
@@ -173,11 +174,22 @@ def test_check_knows_the_limit(run, few):
 
 
 def test_check_of_what_would_be_refused_is_1(run, few):
-    few.write_text(few.read_text().replace("\nchrA\t", "\nNC_1\t"))
-    code, out, _ = score(run, few, "--check")
+    text = few.read_text().replace("\nchrA\t", "\nNC_1\t")
+    few.write_text("".join(x for x in text.splitlines(True) if "##contig" not in x))
+    code, out, _ = score(run, few, "--check", "-m", "none of the bundled ones")
     assert code == 1
     assert out.startswith("Scoring would be refused: ")
     assert "no contig of the first 4 records" in out
+    assert "no estimate of the time: " in out
+
+
+def test_check_knows_that_a_vcf_is_annotated(run, few, tmp_path):
+    assert score(run, few, "-o", str(tmp_path / "once.vcf"), "-q")[0] == 0
+    code, out, err = score(run, tmp_path / "once.vcf", "--check")
+    assert code == 1
+    assert "it is annotated already" in out
+    assert "it is annotated already" in err
+    assert score(run, tmp_path / "once.vcf", "--check", "--replace")[0] == 0
 
 
 def test_regions_and_a_bed_choose_records(run, few, tmp_path):
@@ -202,3 +214,68 @@ def test_bcf_holds_what_the_text_holds(run, few, tmp_path):
         assert score(run, few, "-o", str(tmp_path / name), "-q", "--no-version")[0] == 0
     text = [str(record) for record in cyvcf2.VCF(str(tmp_path / "text.vcf"))]
     assert [str(record) for record in cyvcf2.VCF(str(tmp_path / "binary.bcf"))] == text
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["-R", "r.bed", "--matrix", "r.bed"], "matrix r.bed is an input"),
+        (["--tracks", "t.txt", "--long", "t.txt"], "long table t.txt is an input"),
+        (["--matrix", "few.vcf.tbi"], "matrix few.vcf.tbi is an input"),
+        (["--matrix", "fifo"], "is no regular file"),
+        (["-o", "o.vcf", "--matrix", ".o.vcf.part"], "is the temporary file of the output too"),
+        (["-o", "o.vcf", "--matrix", "o.vcf.parts"], "is where this run keeps its parts"),
+        (["--min-abs", "inf"], "min_abs inf; expected numbers of at least 0"),
+        (["--min-abs", "nan"], "min_abs nan; expected numbers of at least 0"),
+        (["-r", "chrQ:1-5"], "has no contig of the regions (chrQ); those that it declares"),
+    ],
+)
+def test_nothing_that_is_read_is_written_over(run, few, monkeypatch, options, says):
+    monkeypatch.chdir(few.parent)
+    (few.parent / "r.bed").write_text("chrA\t0\t99999\n")
+    (few.parent / "t.txt").write_text(f"{load_model().tracks.names[0]}\n")
+    os.mkfifo("fifo")
+    before = {path.name for path in few.parent.iterdir()}
+    code, _, err = score(run, few, *options, "--force", "-q")
+    assert code == 1
+    assert says in err
+    assert {path.name for path in few.parent.iterdir()} == before
+
+
+def test_an_index_of_an_earlier_output_does_not_stay(run, few, tmp_path):
+    out = tmp_path / "few.mfd.vcf.gz"
+    assert score(run, few, "--write-index", "-q")[0] == 0
+    (tmp_path / "few.mfd.vcf.gz.csi").write_text("of another file")
+    out.rename(tmp_path / "away")
+    assert "error: old .tbi index " in score(run, few, "--stats", str(tmp_path / "s.json"))[2]
+    assert score(run, few, "--write-index", "--force", "-q")[0] == 0
+    assert not (tmp_path / "few.mfd.vcf.gz.csi").exists()
+    assert score(run, few, "--force", "-q")[0] == 0
+    assert not out.with_name(f"{out.name}.tbi").exists()
+
+
+def test_a_link_is_kept_and_its_file_written(run, few, tmp_path):
+    (tmp_path / "real.vcf").write_text("old")
+    (tmp_path / "link.vcf").symlink_to("real.vcf")
+    assert score(run, few, "-o", str(tmp_path / "link.vcf"), "--force", "-q")[0] == 0
+    assert (tmp_path / "link.vcf").is_symlink()
+    assert "MFD_STATUS=OK" in (tmp_path / "real.vcf").read_text()
+
+
+def test_a_stream_by_another_name_goes_to_standard_output(tmp_path):
+    os.mkfifo(tmp_path / "fifo.vcf")
+    assert default_output(str(tmp_path / "fifo.vcf")) == "-"
+    assert default_output("/dev/stdin") == "-"
+
+
+def test_the_memory_of_a_batch_is_one_line(run, few):
+    code, _, err = score(run, few, "--batch-size", str(10**11))
+    assert code == 1
+    assert "windows at once; give a smaller --batch-size" in err
+    assert len([x for x in err.splitlines() if x]) == 1
+
+
+def test_strict_is_a_limit(run, few):
+    code, _, err = score(run, few, "--strict", "--max-unscored", "5")
+    assert code == 2
+    assert "give one of them" in err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import subprocess
 from itertools import pairwise
@@ -230,8 +231,6 @@ def test_what_an_allele_inserts_is_not_searched(tmp_path, query, ids):
 
 
 def test_an_index_that_is_older_than_its_file_is_not_used(tmp_path):
-    import os
-
     path = indexed(tmp_path, "vcf.gz", BODY)
     (tmp_path / "a.vcf").write_text(HEADER + COLUMNS + "chr1\t500\t.\tA\tG\t.\t.\t.\n")
     path.unlink()
@@ -248,3 +247,33 @@ def test_end_in_info_finds_no_more_than_ref_does(tmp_path):
     for at in (path, tmp_path / "a.vcf"):
         with open_vcf(at, regions=Regions.parse(["chr1:10,chr1:30-50"])) as reader:
             assert [r.pos for r in reader] == [10, 40]
+
+
+@pytest.mark.parametrize("form", ["vcf.gz", "bcf"])
+@pytest.mark.parametrize("damage", [b"", b"no index at all", None])
+def test_an_index_that_does_not_fit_is_one_line(tmp_path, form, damage):
+    """None: the file itself is damaged in its middle."""
+    long = "".join(f"chr1\t{i}\tid{hash((i, 7)) % 99999}\tA\tG\t.\t.\t.\n" for i in range(1, 9000))
+    path = indexed(tmp_path, form, long)
+    index = next(p for p in tmp_path.iterdir() if p.suffix in (".tbi", ".csi"))
+    if damage is None:
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] + bytes(99) + whole[len(whole) // 2 + 99 :])
+    index.write_bytes(index.read_bytes() if damage is None else damage)
+
+    def read() -> int:
+        with open_vcf(path, regions=Regions.parse(["chr1"])) as reader:
+            return len(list(reader))
+
+    with pytest.raises(InputError) as caught:
+        read()
+    assert len(str(caught.value).splitlines()) == 1
+    assert path.name in str(caught.value)
+
+
+def test_an_index_beside_a_file_that_has_no_blocks_is_not_used(tmp_path):
+    path = indexed(tmp_path, "vcf.gz", BODY)
+    path.write_bytes(gzip.compress((tmp_path / "a.vcf").read_bytes()))
+    os.utime(f"{path}.tbi")
+    with open_vcf(path, regions=Regions.parse(["chr2:55"])) as reader:
+        assert [r.pos for r in reader] == [50, 55]

@@ -39,10 +39,10 @@ def splice(genome: str, start: int, ref: str, alt: str) -> str:
     [
         ("A", "C", "OK"),
         ("a", "gT", "OK"),
-        ("A", "", "NO_ALT"),
-        ("A", ".", "NO_ALT"),
+        ("A", "", "NON_ACGT"),
+        ("A", ".", "NON_ACGT"),
         ("A", "*", "STAR"),
-        ("A", "<*>", "STAR"),
+        ("A", "<*>", "SYMBOLIC"),
         ("A", "<DEL>", "SYMBOLIC"),
         ("A", "<NON_REF>", "SYMBOLIC"),
         ("A", "A[chr2:3[", "SYMBOLIC"),

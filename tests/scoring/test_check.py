@@ -115,10 +115,10 @@ def test_wrong_assembly_is_reported_and_not_raised(check):
 
 
 def test_wrong_contig_names_are_reported_and_not_raised(check):
-    report = check([line(10 + i, chrom="NC_000001.11") for i in range(3)])
+    report = check([line(10 + i, chrom="NC_000001.11") for i in range(3)], {"NC_000001.11": 9})
     assert report.problem.startswith("in.vcf: no contig of the first 3 records (NC_000001.11)")
     assert report.status["CONTIG_MISSING"] == 3
-    assert report.contigs == (ContigCheck("NC_000001.11", None, 3, None, None, False),)
+    assert report.contigs == (ContigCheck("NC_000001.11", None, 3, 9, None, True),)
 
 
 @pytest.mark.parametrize("n", [0, 1500])

@@ -90,7 +90,7 @@ def test_ref_disagrees(windows, vcf):
     body = [line(10 + i, right=i < 3) for i in range(13)]
     path = vcf(body, {"chr1": 2900, "chr2": 2000, "chr3": 5})
     assert message(path, windows) == (
-        f"{path}: REF disagrees with {windows.genome.path} in 10 of the first 13 alleles checked "
+        f"{path}: REF disagrees with {windows.genome.path} in 10 of the first 13 records checked "
         "(chr1 has 2900 bases in the VCF, 3000 here); is the FASTA the right assembly? "
         "Give the one the VCF was called on"
     )
@@ -104,7 +104,7 @@ def test_how_many_may_disagree(windows, vcf, wrong, right, refused):
     body = [line(10 + i, right=i >= wrong) for i in range(wrong + right)]
     path = vcf(body)
     if refused:
-        assert f"in {wrong} of the first {wrong + right} alleles checked;" in message(path, windows)
+        assert f"in {wrong} of the first {wrong + right} records checked;" in message(path, windows)
     else:
         assert records(path, windows) == body
 
@@ -121,7 +121,7 @@ def test_only_the_first_thousand_count(windows, vcf):
     late = [line(1 + i) for i in range(1000)] + [line(1 + i, right=False) for i in range(1500)]
     assert len(records(vcf(late), windows)) == 2500
     early = [line(1 + i, right=False) for i in range(600)] + [line(700 + i) for i in range(1500)]
-    assert "in 600 of the first 1000 alleles" in message(vcf(early), windows)
+    assert "in 600 of the first 1000 records" in message(vcf(early), windows)
 
 
 class Lengths:
@@ -163,9 +163,22 @@ def test_the_assemblies_are_named(windows, vcf, monkeypatch, header, fasta, says
     assert says in message(vcf(WRONG, header), windows)
 
 
-def test_the_assembly_is_named_when_no_contig_is_known(windows, vcf):
-    body = [line(5, chrom="scaffold_1")]
-    assert "(chr1, chr2) (the VCF's header says GRCh37); give" in message(vcf(body, HG19), windows)
+def test_the_assembly_is_named_when_no_contig_is_known(tmp_path, vcf):
+    with Genome(write_fasta(tmp_path / "s.fa", {"s1": BASES})) as genome:
+        said = message(vcf([line(5)], HG19), AlleleWindows(genome, shifts=1))
+    assert "(s1) (the VCF's header says GRCh37); give" in said
+
+
+def test_contigs_that_only_the_header_knows_are_enough(windows, vcf):
+    """A file of one decoy's records, as scattering by contig makes them."""
+    body = [line(5, chrom="chrEBV")]
+    assert records(vcf(body, {"chr1": 3000}), windows) == body
+
+
+def test_records_whose_alt_is_not_scored_tell_the_assembly_too(windows, vcf):
+    body = [line(1 + i, right=False) for i in range(40)]
+    body = ["\t".join([*x.split("\t")[:4], "<NON_REF>", *x.split("\t")[5:]]) for x in body]
+    assert "in 40 of the first 40 records checked" in message(vcf(body), windows)
 
 
 def test_at_most_three_lengths_are_named(tmp_path, vcf):

@@ -177,8 +177,9 @@ def test_chosen_tracks_are_those_of_the_whole(model, genome, scorer):
 @pytest.mark.parametrize(
     ("v", "status"),
     [
-        (variant(2000, BASES[1999], ""), "NO_ALT"),
-        (variant(2000, BASES[1999], "."), "NO_ALT"),
+        (Variant("chr1", 2000, BASES[1999], "", 0, 0), "NO_ALT"),
+        (variant(2000, BASES[1999], ""), "NON_ACGT"),
+        (variant(2000, BASES[1999], "."), "NON_ACGT"),
         (variant(2000, BASES[1999], "*"), "STAR"),
         (variant(2000, BASES[1999], "<DEL>"), "SYMBOLIC"),
         (variant(2000, BASES[1999], f"{BASES[1999]}[chr2:5["), "SYMBOLIC"),
