@@ -44,7 +44,7 @@ class Variant:
     ref, alt
         Alleles as written.
     record
-        0-based index of the record in its input.
+        0-based index of the record among those that are read (of the regions, if there are any).
     allele
         1-based number of the ALT in its record; 0 for a record with no ALT.
     """
