@@ -61,10 +61,11 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     status
         Status -> number of alleles.
     """
-    n_alts = sum(status.values()) - status["NO_ALT"]
-    unscored = n_alts - status["OK"]
+    from mfdvep.scoring.tally import n_unscored
+
+    unscored = n_unscored(status)
     if limit.endswith("%"):
-        return unscored * 100 > float(limit[:-1]) * n_alts
+        return unscored * 100 > float(limit[:-1]) * (unscored + status["OK"])
     return unscored > int(limit)
 
 
@@ -231,11 +232,12 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
 
 def _exceeds(options: dict[str, Any], status: Mapping[str, int]) -> bool:
     """Return whether more ALTs have no score than the options allow, and say so."""
+    from mfdvep.scoring.tally import n_unscored
+
     limit = "0" if options["strict"] else options["max_unscored"]
     if limit is None or not too_many(limit, status):
         return False
-    unscored = sum(status.values()) - status["OK"] - status["NO_ALT"]
-    click.echo(f"mfdvep: {unscored} ALTs have no score, more than {limit}", err=True)
+    click.echo(f"mfdvep: {n_unscored(status)} ALTs have no score, more than {limit}", err=True)
     return True
 
 

@@ -36,8 +36,6 @@ class TextStream:
         For messages.
     head
         The first bytes of the text, up to 16.
-    is_bgzip
-        Whether it is compressed in blocks.
     is_file
         Whether the name can be opened again.
 
@@ -67,7 +65,6 @@ class TextStream:
             self._opened.append(file)
         self._stream: BufferedReader | gzip.GzipFile = file
         self._tail: _Tail | None = None
-        self.is_bgzip = False
         try:
             self.head = self._inflate(file)
         except InputError:
@@ -79,7 +76,6 @@ class TextStream:
         source: BufferedReader | _Tail = file
         try:
             form = compression(file.peek(_HEAD))
-            self.is_bgzip = form is Compression.BGZF
             if form is Compression.BGZF:
                 if self.is_file and not has_end(file):
                     raise self._truncated()
@@ -94,6 +90,11 @@ class TextStream:
             raise InputError(
                 f"{self.name}: damaged at its start: {error}; get the file again"
             ) from error
+
+    @property
+    def is_bgzip(self) -> bool:
+        """Whether it is compressed in blocks."""
+        return self._tail is not None
 
     def __iter__(self) -> Iterator[str]:
         number = 0

@@ -11,7 +11,7 @@ from mfdvep.errors import one_line
 from mfdvep.genomics.header import OWN
 from mfdvep.genomics.info import escape_info, format_float
 from mfdvep.genomics.variants import VariantStatus
-from mfdvep.scoring.effects import KINDS, EffectBatch
+from mfdvep.scoring.effects import KINDS, EffectBatch, at_largest
 
 # bcftools +split-vep refuses a key without a field of the last name; samtools/bcftools issue 2566
 _FORMAT = "ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|Consequence"
@@ -78,19 +78,20 @@ def info_values(
         The O track names, as text that INFO may hold (see `escape_info`).
     """
     kinds = [getattr(batch, kind) for kind in KINDS]
-    largest = [_largest(values) for values in kinds]
+    rows = np.arange(len(batch))
+    largest = [values[rows, at_largest(values)].tolist() for values in kinds]
     entries = [
         _entries(escape_info(batch.variants[row].alt), [k[row] for k in kinds], tracks, names)
         for row, tracks in enumerate(selected)
     ]
     found = []
     for _, group in groupby(range(len(batch)), key=lambda row: batch.variants[row].record):
-        rows = list(group)
-        listed = [entry for row in rows for entry in entries[row]]
+        own = list(group)
+        listed = [entry for row in own for entry in entries[row]]
         values = [("MFD", ",".join(listed))] if listed else []
         for key, numbers in zip(_SUMMARY.values(), largest, strict=True):
-            values.append((key, ",".join(format_float(numbers[row]) for row in rows)))
-        values.append(("MFD_STATUS", ",".join(batch.status[row] for row in rows)))
+            values.append((key, ",".join(format_float(numbers[row]) for row in own)))
+        values.append(("MFD_STATUS", ",".join(batch.status[row] for row in own)))
         found.append(values)
     return found
 
@@ -112,12 +113,6 @@ def _direction(combined: float) -> str:
     if combined == 0:
         return "."
     return "gain" if combined > 0 else "loss"
-
-
-def _largest(effects: np.ndarray) -> list[float]:
-    """Return for each row of effects (n, O) that of largest size, with its sign; NaN for none."""
-    at = np.abs(effects).argmax(axis=1) if effects.size else np.zeros(len(effects), dtype=int)
-    return effects[np.arange(len(effects)), at].tolist()
 
 
 def _quoted(text: str) -> str:

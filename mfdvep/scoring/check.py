@@ -16,6 +16,7 @@ from mfdvep.genomics.reasons import REASONS
 from mfdvep.genomics.variants import VariantStatus
 from mfdvep.genomics.vcf import VcfReader
 from mfdvep.scoring.guard import first_records, refusal
+from mfdvep.scoring.reading import Order
 from mfdvep.scoring.windows import AlleleWindows, alleles_of
 
 REF_AGREES = (VariantStatus.OK, VariantStatus.TOO_LONG, VariantStatus.N_RICH)
@@ -121,15 +122,11 @@ def check_vcf(
     problem = _refusal_of_header(reader, replace=replace) or refusal(reader, windows, vcf, head)
     counts: Counter[VariantStatus] = Counter()
     n_records: dict[str, int] = {}
-    in_order, chrom, pos, done = True, "", 0, 0
+    order, is_sorted, done = Order(), True, 0
     for done, record in enumerate(chain(head, records), start=1):
         counts.update(windows.status(variant) for variant in alleles_of(record))
-        if record.chrom != chrom:
-            in_order = in_order and record.chrom not in n_records
-        elif record.pos < pos:
-            in_order = False
-        chrom, pos = record.chrom, record.pos
-        n_records[chrom] = n_records.get(chrom, 0) + 1
+        is_sorted = order.admits(record) and is_sorted
+        n_records[record.chrom] = n_records.get(record.chrom, 0) + 1
         if progress is not None and done % PROGRESS_EVERY == 0:
             progress(done, None)
     if progress is not None:
@@ -152,7 +149,7 @@ def check_vcf(
         reference_assembly=guess_assembly(genome.contigs),
         n_ref_checked=wrong + sum(counts[state] for state in REF_AGREES),
         n_ref_mismatch=wrong,
-        sorted=in_order,
+        sorted=is_sorted,
         problem=problem,
     )
 

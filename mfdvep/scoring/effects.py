@@ -15,6 +15,11 @@ from mfdvep.model.tracks import TrackTable
 KINDS = ("combined", "biological", "technical")
 
 
+def at_largest(effects: np.ndarray) -> np.ndarray:
+    """Return for each row of effects (n, O) where that of largest size is, the first of equals."""
+    return np.abs(effects).argmax(axis=1)
+
+
 @dataclass(frozen=True)
 class EffectBatch:
     """Effects of n variants on O tracks, ALT minus REF, NaN where a variant was not scored.

@@ -93,17 +93,37 @@ def _groups(
         yield group
 
 
+class Order:
+    """Tells whether records come as an index needs them: contigs together, positions not falling.
+
+    Attributes
+    ----------
+    chrom, pos
+        Of the last record.
+    """
+
+    def __init__(self) -> None:
+        self.chrom, self.pos = "", 0
+        self._seen: set[str] = set()
+
+    def admits(self, record: Record) -> bool:
+        """Return whether a record may come next; it is the last from now on."""
+        same = record.chrom == self.chrom
+        fits = record.pos >= self.pos if same else record.chrom not in self._seen
+        self.chrom, self.pos = record.chrom, record.pos
+        self._seen.add(record.chrom)
+        return fits
+
+
 def in_order(records: Iterable[Record], name: str) -> Iterator[Record]:
     """Yield records, and raise InputError for one out of order, which no index could hold."""
-    seen: set[str] = set()
-    chrom, pos = "", 0
+    order = Order()
     for record in records:
-        if record.chrom in seen if record.chrom != chrom else record.pos < pos:
+        before = f"{order.chrom}:{order.pos}"
+        if not order.admits(record):
             raise InputError(
                 f"{name}: record {record.index + 1} at {record.chrom}:{record.pos} comes after "
-                f"{chrom}:{pos}: the records are not sorted, so the output cannot be indexed; "
+                f"{before}: the records are not sorted, so the output cannot be indexed; "
                 "sort them (bcftools sort), or leave out --write-index"
             )
-        chrom, pos = record.chrom, record.pos
-        seen.add(chrom)
         yield record

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mfdvep.genomics.variants import VariantStatus
-from mfdvep.scoring.effects import KINDS, EffectBatch
+from mfdvep.scoring.effects import KINDS, EffectBatch, at_largest
 
 POPULATIONS = ("effects", "largest")
 QUANTILE_ERROR = 1 / 256
@@ -24,6 +24,11 @@ N_TOP = 10
 
 _N_BINS = 1 << 16
 _ZERO = 1 << 15  # the bin of 0; those of negative values come before it
+
+
+def n_unscored(status: Mapping[str, int]) -> int:
+    """Return how many ALTs have no effect, of status -> number of alleles; NO_ALT is no ALT."""
+    return sum(status.values()) - status[VariantStatus.OK] - status[VariantStatus.NO_ALT]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +169,7 @@ class Tally:
         histograms = {}
         for kind in KINDS:
             effects = getattr(batch, kind)[rows]  # (scored, O)
-            largest = np.take_along_axis(effects, _at_largest(effects)[:, None], axis=1)
+            largest = np.take_along_axis(effects, at_largest(effects)[:, None], axis=1)
             histograms[kind] = {
                 "effects": Histogram.of(effects),
                 "largest": Histogram.of(largest),
@@ -194,7 +199,7 @@ class Tally:
     @property
     def unscored(self) -> int:
         """How many ALTs have no effect; a record with no ALT has none to score."""
-        return self.n_alleles - self.status[VariantStatus.OK] - self.status[VariantStatus.NO_ALT]
+        return n_unscored(self.status)
 
     def merge(self, other: Tally) -> Tally:
         """Return the tally of the records of both, which are of one run and have none in common."""
@@ -238,14 +243,9 @@ class Tally:
         return cls(**{**value, "histograms": histograms, "top": top})
 
 
-def _at_largest(effects: np.ndarray) -> np.ndarray:
-    """Return for each row of effects (n, O) where that of largest size is, the first of equals."""
-    return np.abs(effects).argmax(axis=1)
-
-
 def _top(batch: EffectBatch, rows: np.ndarray) -> tuple[TopAllele, ...]:
     """Return the top alleles among these rows of a batch."""
-    at = _at_largest(batch.combined[rows])
+    at = at_largest(batch.combined[rows])
     sizes = np.abs(batch.combined[rows, at])
     places = [(batch.variants[row].record, batch.variants[row].allele) for row in rows]
     first = sorted(range(len(rows)), key=lambda i: (-sizes[i], *places[i]))[:N_TOP]
