@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 
 from mfdvep.errors import InputError
+
+PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+CACHED_NUMBERS = 6_000_000  # activations that two cores hold near them
+WINDOW_NUMBERS = 14 * 1152  # activations a window and unit of width, at the peak
 
 
 def pick_device(device: str) -> torch.device:
@@ -39,13 +44,64 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
-@contextmanager
-def full_float32() -> Iterator[None]:
-    """Keep convolutions and products in float32 where a GPU would round to TF32 (10 bits)."""
-    products = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = products
+@dataclass(frozen=True)
+class Precision:
+    """In which type convolutions and products take their factors; they add up in float32.
+
+    Attributes
+    ----------
+    name
+        "float32"; "tf32" (10 bits, CUDA alone); "bfloat16" or "float16".
+    """
+
+    name: str
+
+    @classmethod
+    def pick(cls, name: str, device: torch.device, *, engine: str) -> Precision:
+        """Return a precision by name, or for "auto" the fastest that is known to be good enough.
+
+        Raises
+        ------
+        InputError
+            Not a precision, or one that the device has not.
+        """
+        if name == "auto":
+            name = "float32"
+        if name not in PRECISIONS:
+            raise InputError(f"precision {name!r}; expected auto, {', '.join(PRECISIONS)}")
+        if name == "tf32" and device.type != "cuda":
+            raise InputError(f"precision tf32 is for CUDA, not {device.type}; try bfloat16")
+        return cls(name)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the factors."""
+        return torch.float32 if self.name == "tf32" else getattr(torch, self.name)
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Keep float32 what a GPU would round to TF32, or let it be rounded."""
+        rounds = self.name == "tf32"
+        products = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = rounds
+        try:
+            with torch.backends.cudnn.flags(enabled=True, allow_tf32=rounds):
+                yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = products
+
+
+def windows_at_once(device: torch.device, width: int, *, engine: str) -> int:
+    """Return a number of windows that is quick and fits into memory.
+
+    Parameters
+    ----------
+    width
+        W of the model.
+    engine
+        "incremental" or "plain".
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(max(1, min(1024, free // 2 // (WINDOW_NUMBERS * 4 * width))))
+    return 64 if engine == "plain" else max(1, CACHED_NUMBERS // (width * 1152))

@@ -28,6 +28,17 @@ def tower_channels(width: int, levels: int = 6) -> tuple[int, ...]:
     return tuple(int(half * 2 ** (level / levels) + 1e-9) for level in range(levels + 1))
 
 
+def tokens_of(codes: Tensor) -> Tensor:
+    """Return the dinucleotides (..., L) int64 of base codes (..., L + 1).
+
+    4 * first + second, 0..15; 16 for one that touches a code above 3.
+    """
+    codes = codes.long()
+    first, second = codes[..., :-1], codes[..., 1:]
+    known = (first < 4) & (second < 4)
+    return torch.where(known, 4 * first + second, TOKEN_CHANNELS)
+
+
 def encode_tokens(codes: Tensor) -> Tensor:
     """Return the one-hot dinucleotides of base codes.
 
@@ -42,11 +53,7 @@ def encode_tokens(codes: Tensor) -> Tensor:
         (n, 16, L) float32; token i covers bases i and i + 1, channel 4 * first + second.
         A token that touches a code above 3 is the zero vector.
     """
-    codes = codes.long()
-    first, second = codes[:, :-1], codes[:, 1:]
-    known = (first < 4) & (second < 4)
-    token = torch.where(known, 4 * first + second, TOKEN_CHANNELS)  # (n, L), 16: not known
-    one_hot = F.one_hot(token, TOKEN_CHANNELS + 1)[..., :TOKEN_CHANNELS]  # (n, L, 16)
+    one_hot = F.one_hot(tokens_of(codes), TOKEN_CHANNELS + 1)[..., :TOKEN_CHANNELS]  # (n, L, 16)
     return one_hot.transpose(1, 2).float().contiguous()
 
 

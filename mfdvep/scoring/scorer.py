@@ -1,30 +1,25 @@
-"""Sequences to effects: what an allele changes, in all and through each half of the features.
-
-Source: science.md "Variant effects" (MFD section 3.3), written ALT minus REF.
-"""
+"""Variants to effects: what an allele changes, in all and through each half of the features."""
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mfdvep.errors import InputError, ModelError
 from mfdvep.genomics.genome import Genome
-from mfdvep.genomics.sequences import N_CODE, WINDOW_BASES
+from mfdvep.genomics.sequences import CENTRE, WINDOW_BASES
 from mfdvep.genomics.variants import Variant
-from mfdvep.model.device import full_float32, pick_device
+from mfdvep.model.device import Precision, pick_device, windows_at_once
 from mfdvep.model.mfd import MFDModel
 from mfdvep.scoring.effects import EffectBatch
-from mfdvep.scoring.windows import AlleleWindows, Prepared
-
-SCALES = ("probability", "logit")
-_GROUP = 32  # variants whose logits are held at once
+from mfdvep.scoring.engines import ENGINES
+from mfdvep.scoring.swap import Head
+from mfdvep.scoring.windows import AlleleWindows, Change, Prepared
 
 
 class Scorer:
@@ -44,9 +39,14 @@ class Scorer:
         "probability", or "logit": then combined = biological + technical exactly.
     tracks
         Rows of the model's track table to score, all by default.
-    device, batch_size
-        Where to compute ("auto", "cpu", "cuda"), and how many windows at once, always as
-        many: the last ones are filled up. Another number may move effects by 1e-6.
+    device
+        Where to compute: "auto", "cpu", "cuda", "cuda:1" ...
+    engine
+        "incremental", or "plain": every window by itself, several times slower.
+    precision
+        "auto", or as for `Precision`.
+    batch_size
+        How many windows are held at once, or "auto". Another number may move effects by 1e-6.
 
     Raises
     ------
@@ -64,36 +64,40 @@ class Scorer:
         scale: str = "probability",
         tracks: Sequence[int] | None = None,
         device: str = "auto",
-        batch_size: int = 64,
+        engine: str = "incremental",
+        precision: str = "auto",
+        batch_size: int | str = "auto",
     ) -> None:
-        if scale not in SCALES:
-            raise InputError(f"scale {scale!r}; expected {', '.join(SCALES)}")
-        if batch_size < 1:
-            raise InputError(f"batch size {batch_size}; expected at least 1")
-        self.scale = scale
+        if engine not in ENGINES:
+            raise InputError(f"engine {engine!r}; expected {' or '.join(ENGINES)}")
+        if batch_size != "auto" and not (isinstance(batch_size, int) and batch_size >= 1):
+            raise InputError(f"batch size {batch_size!r}; expected auto, or at least 1")
         self.windows = AlleleWindows(genome, shifts=shifts, strand=strand)
         self.device = pick_device(device)
+        self.engine = engine
+        self.precision = Precision.pick(precision, self.device, engine=engine)
         self.batch_size = batch_size
         self._model = model.to(self.device).eval()
         rows = list(range(len(model.tracks)) if tracks is None else tracks)
-        if not rows:
-            raise InputError("no tracks chosen; give one or more rows of the model's tracks")
+        self._head = Head(self._model, rows, scale)
         self.tracks = model.tracks.take(rows)
-        chosen = torch.tensor(rows, device=self.device)
-        self._weights = [psi[chosen] for psi in model.output_weights()]  # each (O, C / 2)
-        self._bias = model.bias.detach()[chosen]  # (O,)
+        self._engine = ENGINES[engine](self._model.trunk, self.windows, self.precision.dtype)
+        self._size = batch_size
+        if self._size == "auto":
+            self._size = windows_at_once(self.device, model.config.width, engine=engine)
 
     @property
     def provenance(self) -> dict[str, Any]:
         """What, with the model and the reference, makes the numbers what they are."""
         return {
-            "scale": self.scale,
+            "scale": self._head.scale,
             "strand": self.windows.strand,
             "shifts": list(self.windows.shifts),
             "sign": "ALT minus REF",
             "averaging": "effects averaged over shifts and strands",
             "device": self.device.type,
-            "precision": "float32",
+            "engine": self.engine,
+            "precision": self.precision.name,
             "batch_size": self.batch_size,
             "torch": torch.__version__,
         }
@@ -114,23 +118,24 @@ class Scorer:
         return self.score_prepared(self.windows.prepare(variants))
 
     def score_prepared(self, prepared: Prepared) -> EffectBatch:
-        """Return the effects of variants whose windows have been cut by `self.windows`.
+        """Return the effects of variants whose changes have been found by `self.windows`.
 
         Raises
         ------
         ModelError
-            The model gave a value that is not finite.
+            The model gave a value that is not finite, or has too little memory.
         """
         effects = np.full((3, len(prepared.variants), len(self.tracks)), np.nan, dtype=np.float32)
-        windows = {i: pair for i, pair in enumerate(prepared.windows) if pair is not None}
-        # zero by definition; two places in a batch may round differently
-        effects[:, [i for i, (ref, alt) in windows.items() if np.array_equal(ref, alt)]] = 0
-        differ = [i for i, (ref, alt) in windows.items() if not np.array_equal(ref, alt)]
-        for first in range(0, len(differ), _GROUP):
-            group = differ[first : first + _GROUP]
-            with self._enough_memory():
-                effects[:, group] = self._effects(np.stack([windows[i] for i in group]))
-        if not np.isfinite(effects[:, list(windows)]).all():
+        changes = {i: change for i, change in enumerate(prepared.changes) if change is not None}
+        scored = list(changes)
+        # zero by definition; a change of length is computed apart and may round differently
+        silent = [i for i, change in changes.items() if self.windows.is_silent(change)]
+        effects[:, silent] = 0
+        for i in silent:
+            del changes[i]
+        for of, found in self._effects(changes):
+            effects[:, of] = found
+        if not np.isfinite(effects[:, scored]).all():
             raise ModelError("the model gave an effect that is not finite; its weights are damaged")
         combined, biological, technical = effects
         return EffectBatch(
@@ -143,58 +148,57 @@ class Scorer:
             provenance=self.provenance,
         )
 
-    def windows_per_second(self) -> float:
-        """Return how many windows a second the model runs on here, from two batches of N."""
-        pair = np.full((1, 2, self.batch_size, WINDOW_BASES), N_CODE, dtype=np.uint8)
-        self._effects(pair)  # the first one is slower
-        began = time.perf_counter()
-        self._effects(pair)
-        return 2 * self.batch_size / (time.perf_counter() - began)
+    def alleles_per_second(self) -> float:
+        """Return how many SNVs a second the model scores here, from one batch of random ones."""
+        rng = np.random.default_rng(0)
+        shifts = self.windows.shifts
+        n_bases = WINDOW_BASES + shifts[-1] - shifts[0] + 1
+        at = CENTRE - shifts[0]
+        k = 2 * len(shifts) * self.windows.n_strands
+        changes = {}
+        for i in range(max(1, self._size // k)):
+            codes = rng.integers(0, 4, n_bases, dtype=np.uint8)
+            # contigs of their own, so that nothing is shared between them
+            changes[i] = Change(str(i), at, 1, (codes[at : at + 1] + 1) % 4, at, codes)
+        took = []
+        for _ in range(2):  # the first one is slower
+            began = time.perf_counter()
+            list(self._effects(changes))
+            took.append(time.perf_counter() - began)
+        return len(changes) / took[-1]
 
-    def _effects(self, windows: np.ndarray) -> np.ndarray:
-        """Return effects (3 kinds, n, O) of windows (n, 2 alleles, K, 1153)."""
-        n, _, k, _ = windows.shape
-        codes = torch.from_numpy(windows.reshape(-1, WINDOW_BASES))
-        # every call has the same shape: another one may be computed by another algorithm, and an
-        # allele scored alone then differed from the same in a batch by 1.1e-6 (now by 6e-8)
-        missing = -len(codes) % self.batch_size
-        codes = torch.cat([codes, codes[-1:].expand(missing, -1)])
-        with torch.inference_mode(), full_float32():
-            parts = [self._added(part.to(self.device)) for part in codes.split(self.batch_size)]
-            # (n, 2, K, O): what each half of each allele's features adds to the log-odds
-            biological, technical = (
-                torch.cat(half)[: n * 2 * k].reshape(n, 2, k, -1)
-                for half in zip(*parts, strict=True)
-            )
-            return self._swap(biological, technical).cpu().numpy()
+    def _effects(self, changes: dict[int, Change]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield keys (n,) and effects (3 kinds, n, O) of all changes, with what memory there is."""
+        todo = dict(changes)
+        while todo:
+            keys = np.array(list(todo))
+            try:
+                with torch.inference_mode(), self.precision.in_force():
+                    for of, pairs in self._engine.pairs(list(todo.values()), self._size):
+                        found = self._head.effects(
+                            pairs, n_strands=self.windows.n_strands, n=len(of)
+                        )
+                        yield keys[of], found.cpu().numpy()
+                        for key in keys[of]:
+                            del todo[key]
+            except (RuntimeError, MemoryError) as error:
+                self._halve(error)
 
-    @contextmanager
-    def _enough_memory(self) -> Iterator[None]:
-        try:
-            yield
-        except (RuntimeError, MemoryError) as error:
-            if isinstance(error, MemoryError) or "memory" in str(error):
-                raise ModelError(
-                    f"no memory on {self.device} for {self.batch_size} windows at once; give a "
-                    "smaller --batch-size"
-                ) from error
-            raise
-
-    def _added(self, codes: Tensor) -> list[Tensor]:
-        """Return what the biological and the technical half add to the log-odds, each (b, O)."""
-        halves = self._model.features(codes)
-        return [half @ psi.T for half, psi in zip(halves, self._weights, strict=True)]
-
-    def _swap(self, biological: Tensor, technical: Tensor) -> Tensor:
-        """Return effects (3, n, O): alleles swapped in both halves, one, the other."""
-        ref_bio, alt_bio = biological.unbind(1)  # (n, K, O)
-        ref_tech, alt_tech = technical.unbind(1)
-        if self.scale == "logit":
-            delta_bio, delta_tech = (alt_bio - ref_bio).mean(1), (alt_tech - ref_tech).mean(1)
-            return torch.stack([delta_bio + delta_tech, delta_bio, delta_tech])
-        reference = torch.sigmoid(ref_bio + ref_tech + self._bias)
-        swapped = ((alt_bio, alt_tech), (alt_bio, ref_tech), (ref_bio, alt_tech))
-        # the difference is taken per window and in float32, before the mean
-        return torch.stack(
-            [(torch.sigmoid(b + t + self._bias) - reference).mean(1) for b, t in swapped]
+    def _halve(self, error: Exception) -> None:
+        """Go on with half as many windows at once after a lack of memory; say so once."""
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise error
+        if self._size == 1:
+            raise ModelError(
+                f"no memory on {self.device} for one window at once; give fewer --shifts or "
+                "another --device"
+            ) from error
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._size //= 2
+        warnings.warn(
+            f"too little memory on {self.device}: {self._size} windows at once from here on; "
+            f"--batch-size {self._size} says so from the start",
+            RuntimeWarning,
+            stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""Variants to windows of REF and ALT, or to the reason why there are none; needs no model."""
+"""Variants to changes of the reference, or to the reason why there is none; needs no model."""
 
 from __future__ import annotations
 
@@ -37,6 +37,36 @@ def alleles_of(record: Record) -> list[Variant]:
 
 
 @dataclass(frozen=True)
+class Change:
+    """The least change that makes REF into ALT, and the bases around it.
+
+    Attributes
+    ----------
+    contig, start
+        In the reference; 0-based.
+    ref_length, alt
+        Bases that are taken away, and codes (m,) of those in their place; both may be none.
+    at
+        Index of `start` in `reference`.
+    reference
+        (n,) uint8 codes of all windows at all shifts, and of `ref_length` bases more.
+    """
+
+    contig: str
+    start: int
+    ref_length: int
+    alt: np.ndarray
+    at: int
+    reference: np.ndarray
+
+    def sequences(self, n: int) -> np.ndarray:
+        """Return the first n codes with REF, and with ALT: (2, n)."""
+        after = self.reference[self.at + self.ref_length :]
+        changed = np.concatenate([self.reference[: self.at], self.alt, after])
+        return np.stack([self.reference[:n], changed[:n]])
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Variants ready for a model.
 
@@ -44,18 +74,17 @@ class Prepared:
     ----------
     variants, status
         n each, in the caller's order.
-    windows
-        n: (2 alleles, K shifts and strands, 1153) uint8 codes of a variant that is OK; None for
-        any other.
+    changes
+        n: of a variant that is OK; None for any other.
     """
 
     variants: tuple[Variant, ...]
     status: tuple[VariantStatus, ...]
-    windows: tuple[np.ndarray | None, ...]
+    changes: tuple[Change | None, ...]
 
 
 class AlleleWindows:
-    """Checks variants against a genome and cuts the windows of both alleles.
+    """Checks variants against a genome, and cuts the windows of both alleles.
 
     Parameters
     ----------
@@ -87,19 +116,40 @@ class AlleleWindows:
 
     def status(self, variant: Variant) -> VariantStatus:
         """Return whether a variant can be scored, or why not."""
-        return self._forward(variant)[0]
+        return self._change(variant)[0]
 
     def prepare(self, variants: Sequence[Variant]) -> Prepared:
-        """Return the variants with their statuses and windows.
+        """Return the variants with their statuses and changes.
 
         Raises
         ------
         InputError
             The genome's file cannot be read there.
         """
-        done = [self._forward(variant) for variant in variants]
-        windows = (None if cut is None else self._stranded(cut) for _, cut in done)
-        return Prepared(tuple(variants), tuple(state for state, _ in done), tuple(windows))
+        done = [self._change(variant) for variant in variants]
+        status = tuple(state for state, _ in done)
+        return Prepared(tuple(variants), status, tuple(change for _, change in done))
+
+    def cut(self, change: Change) -> np.ndarray:
+        """Return the windows (2 alleles, K strands and shifts, 1153) of a change."""
+        pair = allele_windows(
+            change.reference,
+            origin=change.start - change.at,
+            start=change.start,
+            ref_length=change.ref_length,
+            alt=change.alt,
+            shifts=self.shifts,
+        )
+        forward = np.stack(pair)  # (2, S, 1153)
+        if self.strand == "forward":
+            return forward
+        backward = reverse_complement(forward)
+        return backward if self.strand == "reverse" else np.concatenate([forward, backward], axis=1)
+
+    def is_silent(self, change: Change) -> bool:
+        """Return whether all windows are the same with REF and with ALT."""
+        before, after = change.sequences(WINDOW_BASES + self.shifts[-1] - self.shifts[0])
+        return np.array_equal(before, after)
 
     def reference_agrees(self, variant: Variant) -> bool | None:
         """Return whether REF is what the genome has, whatever ALT is; None if that is not known."""
@@ -114,22 +164,27 @@ class AlleleWindows:
         found = self.genome.fetch(contig, variant.start, variant.end)
         return np.array_equal(found, encode(variant.ref))
 
-    def _forward(self, variant: Variant) -> tuple[VariantStatus, np.ndarray | None]:
-        """Return the status, and for OK the windows (2 alleles, S shifts, 1153) of this strand."""
-        state, change = self._least_change(variant)
-        if change is None:
+    def _change(self, variant: Variant) -> tuple[VariantStatus, Change | None]:
+        """Return the status, and for OK the change."""
+        state, least = self._least_change(variant)
+        if least is None:
             return state, None
-        windows = self._cut(*change)
-        if (windows[0] > 3).mean() > MAX_N:
+        contig, start, ref, alt = least
+        left = start - CENTRE + self.shifts[0]
+        right = start - CENTRE + self.shifts[-1] + WINDOW_BASES + len(ref)
+        reference = self.genome.fetch(contig, left, right)
+        if self._share_of_n(reference) > MAX_N:
             return VariantStatus.N_RICH, None
-        return VariantStatus.OK, windows
+        return state, Change(contig, start, len(ref), encode(alt), start - left, reference)
 
-    def _stranded(self, forward: np.ndarray) -> np.ndarray:
-        """Return windows (2, K shifts and strands, 1153) of the strands that are asked for."""
-        if self.strand == "forward":
-            return forward
-        backward = reverse_complement(forward)
-        return backward if self.strand == "reverse" else np.concatenate([forward, backward], axis=1)
+    def _share_of_n(self, reference: np.ndarray) -> float:
+        """Return the share of bases that are not ACGT in the windows of a stretch."""
+        unknown = reference > 3
+        if not unknown.any():
+            return 0.0
+        before = np.concatenate([[0], np.cumsum(unknown)])
+        first = np.array(self.shifts) - self.shifts[0]
+        return float((before[first + WINDOW_BASES] - before[first]).mean() / WINDOW_BASES)
 
     def _least_change(
         self, variant: Variant
@@ -151,17 +206,3 @@ class AlleleWindows:
         if max(len(change[1]), len(change[2])) > MAX_ALLELE:
             return VariantStatus.TOO_LONG, None
         return VariantStatus.OK, (contig, *change)
-
-    def _cut(self, contig: str, start: int, ref: str, alt: str) -> np.ndarray:
-        """Return the windows (2 alleles, S shifts, 1153) of a change."""
-        left = start - CENTRE + min(self.shifts)
-        right = start - CENTRE + max(self.shifts) + WINDOW_BASES + len(ref)
-        pair = allele_windows(
-            self.genome.fetch(contig, left, right),
-            origin=left,
-            start=start,
-            ref_length=len(ref),
-            alt=encode(alt),
-            shifts=self.shifts,
-        )
-        return np.stack(pair)
