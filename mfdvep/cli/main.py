@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
+import warnings
 
 import click
 
@@ -17,6 +18,7 @@ COMMANDS = {
     "train": "Train a model from a recipe and a training set.",
     "evaluate": "Measure a model on held-out contigs.",
     "models": "List the bundled models.",
+    "selftest": "Say how exact and how fast scoring is on this machine.",
 }
 
 
@@ -53,6 +55,7 @@ def mfdvep() -> None:
 def main() -> None:
     """Run the command line; exit 0 done, 1 error, 2 usage, 130 interrupted, 143 terminated."""
     signal.signal(signal.SIGTERM, _terminate)
+    warnings.showwarning = _warn  # type: ignore[assignment]
     try:
         status = mfdvep.main(standalone_mode=False)
     except click.ClickException as error:
@@ -75,6 +78,11 @@ def main() -> None:
         _tell_notes(stop)
         raise
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _warn(message: Warning | str, *where: object, **more: object) -> None:
+    """Show a warning as one line, without the place in the code."""
+    click.echo(f"mfdvep: warning: {message}", err=True)
 
 
 def _terminate(number: int, frame: object) -> None:

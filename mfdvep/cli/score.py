@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
 _PATH = click.Path(path_type=Path)
 _PASSED = ("matrix", "long", "storage", "top_k", "min_abs", "replace", "resume", "force")
+_OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
 _SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
 
 
@@ -49,6 +50,22 @@ class _Share(click.ParamType):
         except ValueError:
             pass
         self.fail(f"{value!r}: expected a count such as 100, or a share such as 1%", param, ctx)
+
+
+class _Count(click.ParamType):
+    """A whole number of at least 1, or auto."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        if value == "auto":
+            return value
+        try:
+            if int(value) >= 1:
+                return int(value)
+        except ValueError:
+            pass
+        self.fail(f"{value!r}: expected auto, or a count of at least 1", param, ctx)
 
 
 def too_many(limit: str, status: Mapping[str, int]) -> bool:
@@ -130,8 +147,22 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     help="Of the effects; logit: differences of log-odds.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
-@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True,
-              help="Windows at once.")  # fmt: skip
+@click.option(
+    "--engine",
+    type=click.Choice(["incremental", "plain"]),
+    default="incremental",
+    show_default=True,
+    help="plain: every window by itself; the same effects, several times slower.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "tf32", "bfloat16", "float16", "float64"]),
+    default="auto",
+    show_default=True,
+    help="Of convolutions and products; see mfdvep selftest.",
+)
+@click.option("--batch-size", type=_Count(), default="auto", show_default=True,
+              help="Windows held at once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
 @click.option("--write-index", is_flag=True, help="Write the .tbi or .csi of the output.")
 @click.option("--check", is_flag=True, help="Score nothing: say what scoring would come to.")
@@ -195,14 +226,15 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _SIGPIPE
     if not options["quiet"]:
-        click.echo(_told(target, summary, scorer.device.type), err=True)
+        place = f"{scorer.device.type} in {scorer.precision.name}"
+        click.echo(_told(target, summary, place), err=True)
     return 3 if _exceeds(options, summary.status) else 0
 
 
 def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.vcf import open_vcf
-    from mfdvep.scoring.check import check_vcf, n_windows, render
+    from mfdvep.scoring.check import check_vcf, render
     from mfdvep.scoring.windows import AlleleWindows
 
     windows = AlleleWindows(genome, shifts=options["shifts"], strand=options["strand"])
@@ -213,16 +245,16 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     ):
         report = check_vcf(reader, windows, vcf=vcf, replace=options["replace"], progress=bar)
     click.echo(render(report))
-    n = n_windows(report, n_shifts=len(windows.shifts), n_strands=windows.n_strands)
+    n = report.status["OK"]
     try:
         scorer = _scorer(genome, options)
     except MfdvepError as error:
-        click.echo(f"\nTo run: {n:,} windows; no estimate of the time: {error}")
+        click.echo(f"\nTo run: {n:,} alleles; no estimate of the time: {error}")
         return 1
-    rate = scorer.windows_per_second()
+    rate = scorer.alleles_per_second()
     click.echo(
-        f"\nTo run: {n:,} windows, at {rate:,.0f} a second on {scorer.device.type} about "
-        f"{_duration(n / rate)}"
+        f"\nTo run: {n:,} alleles, at {rate:,.1f} a second ({scorer.precision.name} on "
+        f"{scorer.device.type}) about {_duration(n / rate)}"
     )
     if report.problem:
         click.echo(f"mfdvep: error: {report.problem}", err=True)
@@ -251,7 +283,7 @@ def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
         loaded,
         genome,
         tracks=select(loaded.tracks, where=options["where"], names=options["tracks"]),
-        **{name: options[name] for name in ("shifts", "strand", "scale", "device", "batch_size")},
+        **{name: options[name] for name in _OF_SCORER},
     )
 
 
@@ -275,12 +307,12 @@ def _command() -> str:
     return shlex.join(["mfdvep", *(word for word in sys.argv[1:] if word != "--resume")])
 
 
-def _told(target: str, summary: RunSummary, device: str) -> str:
+def _told(target: str, summary: RunSummary, place: str) -> str:
     counts = ", ".join(f"{name} {n}" for name, n in summary.status.items() if n)
     resumed = f", {summary.resumed} of them earlier" if summary.resumed else ""
     lines = [
         f"{target}: {summary.records} records{resumed}, {summary.alleles} alleles: {counts}; "
-        f"{summary.seconds:.1f} s on {device}"
+        f"{summary.seconds:.1f} s on {place}"
     ]
     lines += [f"contig {a} of the VCF is {b} of the reference" for a, b in summary.contigs.items()]
     return "\n".join(lines)

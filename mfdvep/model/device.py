@@ -10,7 +10,8 @@ import torch
 
 from mfdvep.errors import InputError
 
-PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+PRECISIONS = ("float32", "tf32", "bfloat16", "float16", "float64")
+WIDE = 384  # narrower models spend their time elsewhere than in products
 CACHED_NUMBERS = 6_000_000  # activations that two cores hold near them
 WINDOW_NUMBERS = 14 * 1152  # activations a window and unit of width, at the peak
 
@@ -46,19 +47,22 @@ def computes_in_bfloat16(device: torch.device) -> bool:
 
 @dataclass(frozen=True)
 class Precision:
-    """In which type convolutions and products take their factors; they add up in float32.
+    """In which type convolutions and products take their factors; they add up in float32 or better.
 
     Attributes
     ----------
     name
-        "float32"; "tf32" (10 bits, CUDA alone); "bfloat16" or "float16".
+        "float32"; "tf32" (10 bits, CUDA alone); "bfloat16", "float16"; "float64".
     """
 
     name: str
 
     @classmethod
-    def pick(cls, name: str, device: torch.device, *, engine: str) -> Precision:
-        """Return a precision by name, or for "auto" the fastest that is known to be good enough.
+    def pick(cls, name: str, device: torch.device, *, width: int) -> Precision:
+        """Return a precision by name, or for "auto" the quickest that is good enough.
+
+        That is TF32 on CUDA; bfloat16 on a CPU with AMX, if a model is `WIDE` enough to gain
+        by it; float32 elsewhere. tests/benchmarks/RESULTS.md has the measurements.
 
         Raises
         ------
@@ -67,6 +71,10 @@ class Precision:
         """
         if name == "auto":
             name = "float32"
+            if device.type == "cuda":
+                name = "tf32"
+            elif device.type == "cpu" and width >= WIDE and torch.cpu._is_amx_tile_supported():
+                name = "bfloat16"
         if name not in PRECISIONS:
             raise InputError(f"precision {name!r}; expected auto, {', '.join(PRECISIONS)}")
         if name == "tf32" and device.type != "cuda":

@@ -112,6 +112,7 @@ class Trunk(nn.Module):
 
     def __init__(self, width: int, n_latent: int) -> None:
         super().__init__()
+        self.width = width
         channels = tower_channels(width)
         self.stem = nn.Conv1d(TOKEN_CHANNELS, channels[0], 15, padding=7)
         self.stem_residual = _Residual(_Conv(channels[0], channels[0], 1))
@@ -142,7 +143,7 @@ class Trunk(nn.Module):
         Tensor
             (n_kept, C), bins in order of sequence, then of position.
         """
-        h = encode_tokens(codes)  # (n, 16, 1152 + 128 (k - 1))
+        h = encode_tokens(codes).to(self.stem.weight.dtype)  # (n, 16, 1152 + 128 (k - 1))
         h = _halve(self.stem_residual(self.stem(h)))  # (n, W/2, 576 ...)
         for level in self.tower:
             h = _halve(level(h))

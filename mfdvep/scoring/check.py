@@ -163,11 +163,6 @@ def _refusal_of_header(reader: VcfReader, *, replace: bool) -> str | None:
     return None
 
 
-def n_windows(report: CheckReport, *, n_shifts: int, n_strands: int) -> int:
-    """Return how many windows a model would be run on: both alleles of every one that is OK."""
-    return 2 * n_strands * n_shifts * report.status[VariantStatus.OK]
-
-
 def render(report: CheckReport) -> str:
     """Return a report as the text that a person sees: what is wrong first, no final newline."""
     wrong = _wrong(report)

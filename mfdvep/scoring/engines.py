@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,11 @@ class Engine(Protocol):
         """Yield indices (n,) of changes and their pairs, in order of strand, change and shift."""
 
 
+def _in_full(trunk: Trunk, dtype: torch.dtype) -> Trunk:
+    """Return the trunk in float64 if that is asked for; the parts stay in float32 otherwise."""
+    return deepcopy(trunk).double() if dtype == torch.float64 else trunk
+
+
 class PlainEngine:
     """Every window by itself through the trunk: the oracle.
 
@@ -34,7 +40,7 @@ class PlainEngine:
     """
 
     def __init__(self, trunk: Trunk, windows: AlleleWindows, dtype: torch.dtype) -> None:
-        self._trunk, self._windows, self._dtype = trunk, windows, dtype
+        self._trunk, self._windows, self._dtype = _in_full(trunk, dtype), windows, dtype
 
     def pairs(self, changes: Sequence[Change], size: int) -> Iterator[tuple[np.ndarray, Pairs]]:
         """Yield indices (n,) of changes and their pairs, in order of strand, change and shift."""
@@ -42,7 +48,10 @@ class PlainEngine:
         n_group = max(1, size // (2 * k))
         for first in range(0, len(changes), n_group):
             of = np.arange(first, min(first + n_group, len(changes)))
-            cut = np.stack([self._windows.cut(changes[i]) for i in of])  # (n, 2, K, 1153)
+            # (n, 2, K, 1153)
+            cut = np.stack(
+                [self._windows.cut(change) for change in changes[first : first + n_group]]
+            )
             ordered = cut.reshape(len(of), 2, self._windows.n_strands, -1, WINDOW_BASES)
             codes = torch.from_numpy(ordered.transpose(1, 2, 0, 3, 4).reshape(-1, WINDOW_BASES))
             missing = -len(codes) % size
@@ -53,8 +62,10 @@ class PlainEngine:
 
     def _features(self, codes: torch.Tensor) -> torch.Tensor:
         device = self._trunk.stem.weight.device
-        with torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
-            return self._trunk(codes.to(device)).float()
+        half = self._dtype in (torch.bfloat16, torch.float16)
+        with torch.autocast(device.type, self._dtype if half else None, enabled=half):
+            features = self._trunk(codes.to(device))  # (size, C)
+        return features.float() if half else features
 
 
 class IncrementalEngine:
@@ -62,12 +73,12 @@ class IncrementalEngine:
 
     def __init__(self, trunk: Trunk, windows: AlleleWindows, dtype: torch.dtype) -> None:
         self._device = trunk.stem.weight.device
+        trunk = _in_full(trunk, dtype)
         full = trunk.stem.weight.dtype
         self._folded = FoldedTrunk(trunk, dtype)
         # ALT and REF of a change of length are computed apart, so that rounding does not cancel
         self._exact = self._folded if dtype == full else FoldedTrunk(trunk)
-        width = trunk.pointwise[0].num_features
-        self._stretches = Stretches(windows.shifts, windows.strand, width)
+        self._stretches = Stretches(windows.shifts, windows.strand, trunk.width)
 
     def pairs(self, changes: Sequence[Change], size: int) -> Iterator[tuple[np.ndarray, Pairs]]:
         """Yield indices (n,) of changes and their pairs, in order of strand, change and shift."""
@@ -100,4 +111,7 @@ class IncrementalEngine:
         return tensor.to(self._device, non_blocking=True)
 
 
-ENGINES = {"incremental": IncrementalEngine, "plain": PlainEngine}
+ENGINES: dict[str, Callable[[Trunk, AlleleWindows, torch.dtype], Engine]] = {
+    "incremental": IncrementalEngine,
+    "plain": PlainEngine,
+}

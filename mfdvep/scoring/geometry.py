@@ -1,15 +1,14 @@
 """Which rows of which level the incremental engine computes, and what they cost. Integers only.
 
-A *stretch* is a run of T tokens that holds many windows of 1152; window o covers tokens
-o..o+1151. Level 0 is the stem, levels 1..6 the tower; row j of window o at level l stands for
-tokens from o + 2^l j. See `incremental` for the whole.
+A stretch has T tokens; window o in it has tokens o..o+1151. Level 0 is the stem, levels 1..6 are
+the tower; row j of window o at level l stands for the tokens from o + 2^l j. See `incremental`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from mfdvep.model.trunk import TOKEN_CHANNELS, WINDOW_TOKENS, tower_channels
 
@@ -107,31 +106,37 @@ def best_plan(
 
 
 def _reference_cost(width: int, windows_from: int, n_tokens: int, n_windows: int) -> int:
-    total = 4 * 4 * width**2 * n_windows  # blocks: 3 rows, then 1
-    for level, per_row in enumerate(row_costs(width)):
+    total = _blocks_cost(width, n_windows)
+    for level, (convolution, pointwise) in enumerate(row_costs(width)):
         if level < windows_from:
-            n = len(dense_rows(level, n_tokens)) + n_windows * (2 * EDGE_ROWS[level] + 2)
+            n = len(dense_rows(level, n_tokens)) + n_windows * 2 * EDGE_ROWS[level]
         else:
-            n = n_windows * (len(LAST_ROWS) if level == N_LEVELS - 1 else WINDOW_ROWS[level])
-        total += n * per_row
+            n = n_windows * (len(LAST_ROWS) if level == LAST_LEVEL else WINDOW_ROWS[level])
+        total += n * (convolution + pointwise)
     return total
 
 
 def _changes_cost(width: int, changes_from: int, n_changes: int, n_pairs: int, n_bases: int) -> int:
-    total = 4 * 4 * width**2 * n_pairs
-    for level, per_row in enumerate(row_costs(width)):
+    total = _blocks_cost(width, n_pairs)
+    for level, (convolution, pointwise) in enumerate(row_costs(width)):
+        # rows that change come in, and spread by the convolution's reach to both sides
+        spread = 2 * (STEM_REACH if level == 0 else REACH)
         if level < changes_from:
-            total += n_changes * changed_rows(level, n_bases) * per_row
+            n = changed_rows(level, n_bases)
+            total += n_changes * ((n - (spread << level)) * convolution + n * pointwise)
         else:
-            rows = changed_window_rows(level, n_bases, since=changes_from)
-            total += n_pairs * rows * per_row
+            n = changed_window_rows(level, n_bases, since=changes_from)
+            total += n_pairs * ((n - spread) * convolution + n * pointwise)
     return total
 
 
+def _blocks_cost(width: int, n: int) -> int:
+    return 4 * 4 * width**2 * n  # the first block at 3 rows, the second at 1
+
+
 @lru_cache
-def row_costs(width: int) -> Sequence[int]:
-    """Return the multiplications of one row of each level."""
+def row_costs(width: int) -> tuple[tuple[int, int], ...]:
+    """Return the multiplications of one row of each level: of its convolution, and its residual."""
     channels = tower_channels(width)
-    costs = [15 * TOKEN_CHANNELS * channels[0] + channels[0] ** 2]
-    costs += [5 * a * b + b * b for a, b in zip(channels, channels[1:], strict=False)]
-    return tuple(costs)
+    stem = (2 * STEM_REACH + 1) * TOKEN_CHANNELS * channels[0], channels[0] ** 2
+    return stem, *(((2 * REACH + 1) * a * b, b * b) for a, b in pairwise(channels))

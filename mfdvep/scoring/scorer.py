@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mfdvep.errors import InputError, ModelError
 from mfdvep.genomics.genome import Genome
@@ -70,21 +71,23 @@ class Scorer:
     ) -> None:
         if engine not in ENGINES:
             raise InputError(f"engine {engine!r}; expected {' or '.join(ENGINES)}")
-        if batch_size != "auto" and not (isinstance(batch_size, int) and batch_size >= 1):
+        if batch_size != "auto" and (isinstance(batch_size, str) or batch_size < 1):
             raise InputError(f"batch size {batch_size!r}; expected auto, or at least 1")
         self.windows = AlleleWindows(genome, shifts=shifts, strand=strand)
         self.device = pick_device(device)
         self.engine = engine
-        self.precision = Precision.pick(precision, self.device, engine=engine)
+        self.precision = Precision.pick(precision, self.device, width=model.config.width)
         self.batch_size = batch_size
         self._model = model.to(self.device).eval()
         rows = list(range(len(model.tracks)) if tracks is None else tracks)
         self._head = Head(self._model, rows, scale)
         self.tracks = model.tracks.take(rows)
         self._engine = ENGINES[engine](self._model.trunk, self.windows, self.precision.dtype)
-        self._size = batch_size
-        if self._size == "auto":
-            self._size = windows_at_once(self.device, model.config.width, engine=engine)
+        self._size = (
+            windows_at_once(self.device, model.config.width, engine=engine)
+            if isinstance(batch_size, str)
+            else batch_size
+        )
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -174,15 +177,26 @@ class Scorer:
             keys = np.array(list(todo))
             try:
                 with torch.inference_mode(), self.precision.in_force():
-                    for of, pairs in self._engine.pairs(list(todo.values()), self._size):
-                        found = self._head.effects(
-                            pairs, n_strands=self.windows.n_strands, n=len(of)
-                        )
+                    for of, found in self._computed(list(todo.values())):
                         yield keys[of], found.cpu().numpy()
                         for key in keys[of]:
                             del todo[key]
             except (RuntimeError, MemoryError) as error:
                 self._halve(error)
+
+    def _computed(self, changes: list[Change]) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield indices (n,) and effects (3, n, O), on the device.
+
+        Always one batch behind, so that a GPU has the next one when it is asked for this.
+        """
+        before = None
+        for of, pairs in self._engine.pairs(changes, self._size):
+            found = self._head.effects(pairs, n_strands=self.windows.n_strands, n=len(of))
+            if before is not None:
+                yield before
+            before = of, found
+        if before is not None:
+            yield before
 
     def _halve(self, error: Exception) -> None:
         """Go on with half as many windows at once after a lack of memory; say so once."""

@@ -74,7 +74,8 @@ class Head:
         self._psi = [psi[chosen] for psi in model.output_weights()]  # each (O, C / 2)
         self._bias = model.bias.detach()[chosen]  # (O,)
         norm = model.latent_norm
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         self._mean = norm.running_mean
         self._sd = torch.sqrt(norm.running_var + norm.eps)
 
@@ -87,17 +88,17 @@ class Head:
             n_strands x n x S, in that order.
         """
         by_bio, by_tech = self._added(pairs.change / self._sd)  # each (n_pairs, O)
-        changes = (by_bio + by_tech, by_bio, by_tech)
+        changes = [by_bio + by_tech, by_bio, by_tech]
         if self.scale == "probability":
             added = self._added((pairs.windows - self._mean) / self._sd)
             logit = (added[0] + added[1] + self._bias)[pairs.window]  # (n_pairs, O)
-            changes = tuple(change_of_probability(logit, by) for by in changes)
+            changes = [change_of_probability(logit, by) for by in changes]
         means = [by.view(n_strands, n, -1, by.shape[1]).mean((0, 2)) for by in changes]
         if self.scale == "logit":  # the mean of sums may round otherwise than the sum of means
             means[0] = means[1] + means[2]
-        return torch.stack(means)
+        return torch.stack(means).float()
 
     def _added(self, latent: Tensor) -> list[Tensor]:
         """Return what the biological and the technical half add to the log-odds, each (n, O)."""
-        halves = latent.float().chunk(2, dim=1)
-        return [half @ psi.T for half, psi in zip(halves, self._psi, strict=True)]
+        halves = latent.chunk(2, dim=1)
+        return [half @ psi.T.to(half.dtype) for half, psi in zip(halves, self._psi, strict=True)]

@@ -32,7 +32,7 @@ class FreeScorer:
 
     def score_prepared(self, prepared: Prepared) -> EffectBatch:
         n, n_tracks = len(prepared.variants), len(self.tracks)
-        scored = np.array([windows is not None for windows in prepared.windows], dtype=bool)
+        scored = np.array([change is not None for change in prepared.changes], dtype=bool)
         effects = np.full((3, n, n_tracks), np.nan, dtype=np.float32)
         if self._zeros:
             effects[:, scored] = 0

@@ -13,7 +13,7 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.reasons import REASONS
 from mfdvep.genomics.variants import MAX_ALLELE, VariantStatus
 from mfdvep.genomics.vcf import open_vcf
-from mfdvep.scoring.check import CheckReport, ContigCheck, check_vcf, n_windows, render
+from mfdvep.scoring.check import CheckReport, ContigCheck, check_vcf, render
 from mfdvep.scoring.windows import AlleleWindows
 
 BASES = random_bases(3000, seed=7)
@@ -145,11 +145,6 @@ def test_progress_is_told(check):
     calls = []
     check([line(5)] * 2500, progress=lambda done, total: calls.append((done, total)))
     assert calls == [(1000, None), (2000, None), (2500, None)]
-
-
-@pytest.mark.parametrize(("shifts", "strands", "expected"), [(1, 1, 6), (11, 2, 132)])
-def test_windows_of_a_model(check, shifts, strands, expected):
-    assert n_windows(check(EVERY_STATUS), n_shifts=shifts, n_strands=strands) == expected
 
 
 def made(**changes) -> CheckReport:

