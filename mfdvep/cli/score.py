@@ -24,6 +24,7 @@ _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
 _PATH = click.Path(path_type=Path)
 _PASSED = ("matrix", "long", "storage", "top_k", "min_abs", "replace", "resume", "force")
 _OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
+_MOST_WINDOWS = 1 << 16  # 600 GB of activations at the paper's width
 _SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
 
 
@@ -53,7 +54,7 @@ class _Share(click.ParamType):
 
 
 class _Count(click.ParamType):
-    """A whole number of at least 1, or auto."""
+    """A number of windows, or auto."""
 
     name = "N|auto"
 
@@ -61,11 +62,11 @@ class _Count(click.ParamType):
         if value == "auto":
             return value
         try:
-            if int(value) >= 1:
+            if 1 <= int(value) <= _MOST_WINDOWS:
                 return int(value)
         except ValueError:
             pass
-        self.fail(f"{value!r}: expected auto, or a count of at least 1", param, ctx)
+        self.fail(f"{value!r}: expected auto, or a count from 1 to {_MOST_WINDOWS}", param, ctx)
 
 
 def too_many(limit: str, status: Mapping[str, int]) -> bool:

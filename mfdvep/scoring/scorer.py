@@ -88,6 +88,7 @@ class Scorer:
             if isinstance(batch_size, str)
             else batch_size
         )
+        self._must_tell = False
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -179,6 +180,7 @@ class Scorer:
                 with torch.inference_mode(), self.precision.in_force():
                     for of, found in self._computed(list(todo.values())):
                         yield keys[of], found.cpu().numpy()
+                        self._tell()
                         for key in keys[of]:
                             del todo[key]
             except (RuntimeError, MemoryError) as error:
@@ -199,7 +201,7 @@ class Scorer:
             yield before
 
     def _halve(self, error: Exception) -> None:
-        """Go on with half as many windows at once after a lack of memory; say so once."""
+        """Go on with half as many windows at once after a lack of memory."""
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise error
         if self._size == 1:
@@ -210,9 +212,15 @@ class Scorer:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         self._size //= 2
-        warnings.warn(
-            f"too little memory on {self.device}: {self._size} windows at once from here on; "
-            f"--batch-size {self._size} says so from the start",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        self._must_tell = True
+
+    def _tell(self) -> None:
+        """Say once, when it is known to fit, with how many windows at once it goes on."""
+        if self._must_tell:
+            self._must_tell = False
+            warnings.warn(
+                f"too little memory on {self.device}: {self._size} windows at once from here "
+                f"on; --batch-size {self._size} says so from the start",
+                RuntimeWarning,
+                stacklevel=2,
+            )

@@ -164,7 +164,7 @@ def test_check_scores_nothing_and_says_what_would_come(run, few, tmp_path):
     assert code == 0
     assert "Nothing is wrong." in out
     assert "allele missing because of an upstream deletion" in out
-    assert "To run: 8 windows, at " in out
+    assert "To run: 4 alleles, at " in out
     assert [path.name for path in tmp_path.iterdir()] == ["few.vcf"]
 
 
@@ -268,11 +268,25 @@ def test_a_stream_by_another_name_goes_to_standard_output(tmp_path):
     assert default_output("/dev/stdin") == "-"
 
 
-def test_the_memory_of_a_batch_is_one_line(run, few):
-    code, _, err = score(run, few, "--batch-size", str(10**11))
-    assert code == 1
-    assert "windows at once; give a smaller --batch-size" in err
-    assert len([x for x in err.splitlines() if x]) == 1
+@pytest.mark.parametrize("size", ["0", "-3", "x", "1.5", "65537"])
+def test_a_batch_size_is_auto_or_a_count(run, few, size):
+    code, _, err = score(run, few, "--batch-size", size)
+    assert code == 2
+    assert "expected auto, or a count from 1 to 65536" in err
+
+
+@pytest.mark.parametrize("engine", ["incremental", "plain"])
+def test_engines_and_precisions_are_recorded(run, few, tmp_path, engine):
+    code, _, err = score(run, few, "--engine", engine, "--precision", "float32")
+    assert code == 0
+    assert "on cpu in float32" in err
+    record = json.loads((tmp_path / "few.mfd.stats.json").read_text())
+    made = (
+        record["provenance"]["scoring"]
+        if "scoring" in record["provenance"]
+        else record["provenance"]
+    )
+    assert (made["engine"], made["precision"], made["batch_size"]) == (engine, "float32", "auto")
 
 
 def test_strict_is_a_limit(run, few):

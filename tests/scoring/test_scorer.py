@@ -214,6 +214,11 @@ def test_no_variants(scorer):
         ({"shifts": 0}, "shifts"),
         ({"device": "abacus"}, "device 'abacus'"),
         ({"tracks": []}, "no tracks"),
+        ({"engine": "steam"}, "engine 'steam'"),
+        ({"precision": "int8"}, "precision 'int8'"),
+        ({"precision": "tf32"}, "tf32 is for CUDA"),
+        ({"batch_size": 0}, "batch size 0"),
+        ({"batch_size": "many"}, "batch size 'many'"),
     ],
 )
 def test_options_refused(model, genome, options, says):
@@ -227,6 +232,59 @@ def test_damaged_weights_do_not_give_numbers(genome):
         spoilt.bias[0] = float("nan")
     with pytest.raises(ModelError, match="not finite"):
         Scorer(spoilt, genome, shifts=1, device="cpu").score([snv(2000)])
+
+
+@pytest.mark.parametrize("engine", ["incremental", "plain"])
+def test_too_little_memory_halves_the_batch_and_says_so_once(
+    model, genome, scorer, engine, monkeypatch
+):
+    tight = Scorer(model, genome, shifts=3, device="cpu", engine=engine, batch_size=64)
+    pairs, asked = tight._engine.pairs, []
+
+    def limited(changes, size):
+        asked.append(size)
+        for number, found in enumerate(pairs(changes, size)):
+            if size > 16 and number == (0 if engine == "incremental" else 1):
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+            yield found
+
+    monkeypatch.setattr(tight._engine, "pairs", limited)
+    many = [snv(p) for p in range(700, 3300, 29)]
+    with pytest.warns(RuntimeWarning, match="16 windows at once from here on") as told:
+        found = tight.score(many)
+    assert asked == [64, 32, 16]
+    assert len(told) == 1
+    for kind in KINDS:
+        expected = getattr(scorer.score(many), kind)
+        assert np.allclose(getattr(found, kind), expected, rtol=0, atol=3e-6)
+    tight.score(many[:30])
+    assert asked[3:] == [16]
+
+
+def test_no_memory_for_one_window(model, genome, monkeypatch):
+    scorer = Scorer(model, genome, shifts=3, device="cpu", batch_size=1)
+
+    def none(changes, size):
+        raise MemoryError
+
+    monkeypatch.setattr(scorer._engine, "pairs", none)
+    with pytest.raises(ModelError, match="no memory on cpu for one window at once"):
+        scorer.score([snv(2000)])
+
+
+def test_another_error_is_not_taken_for_it(model, genome, monkeypatch):
+    scorer = Scorer(model, genome, shifts=3, device="cpu")
+
+    def broken(changes, size):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(scorer._engine, "pairs", broken)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        scorer.score([snv(2000)])
+
+
+def test_alleles_a_second(scorer):
+    assert 0 < scorer.alleles_per_second() < 1e6
 
 
 @pytest.mark.gpu
