@@ -45,6 +45,21 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
+def precisions_of(device: torch.device) -> tuple[str, ...]:
+    """Return the precisions below float32 that a device computes in hardware."""
+    found = ["bfloat16"] if computes_in_bfloat16(device) else []
+    if device.type == "cuda":
+        return ("tf32", *found, "float16")
+    if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_fp16_supported():
+        found.append("float16")
+    return tuple(found)
+
+
+def _has_amx() -> bool:
+    """Return whether the CPU has tiles of bfloat16 products; False where torch cannot tell."""
+    return getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+
+
 @dataclass(frozen=True)
 class Precision:
     """In which type convolutions and products take their factors; they add up in float32 or better.
@@ -73,7 +88,7 @@ class Precision:
             name = "float32"
             if device.type == "cuda":
                 name = "tf32"
-            elif device.type == "cpu" and width >= WIDE and torch.cpu._is_amx_tile_supported():
+            elif device.type == "cpu" and width >= WIDE and _has_amx():
                 name = "bfloat16"
         if name not in PRECISIONS:
             raise InputError(f"precision {name!r}; expected auto, {', '.join(PRECISIONS)}")

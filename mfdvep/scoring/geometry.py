@@ -21,6 +21,7 @@ WINDOW_ROWS = tuple(WINDOW_TOKENS >> level for level in range(N_LEVELS))  # 1152
 # many rows as the level before has after pooling
 EDGE_ROWS = (7, 6, 5, 5, 5, 5)
 LAST_ROWS = range(2, 16)  # rows of level 6 that the central bin depends on
+PAIR_ROWS = 10  # rows of a window that an SNV reaches, at most levels
 MAX_CHANGED = 64  # bases; a longer change could reach a window's ends in the tower
 
 
@@ -81,7 +82,6 @@ class Plan:
     cost: int
 
 
-@lru_cache(maxsize=4096)
 def best_plan(
     width: int, *, n_tokens: int, n_windows: int, n_changes: int, n_pairs: int, n_bases: int = 1
 ) -> Plan:
@@ -96,42 +96,56 @@ def best_plan(
     n_changes, n_pairs, n_bases
         Changes in it, pairs of a change and a window, and the bases of a change.
     """
-    plans = []
+    reference = [
+        at_tokens + n_windows * a_window for at_tokens, a_window in _reference(width, n_tokens)
+    ]
+    changed = [
+        n_changes * a_change + n_pairs * a_pair for a_change, a_pair in _changes(width, n_bases)
+    ]
+    cost, windows_from, changes_from = min(
+        (reference[w] + changed[c], w, c) for w in range(N_LEVELS) for c in range(w + 1)
+    )
+    return Plan(windows_from, changes_from, cost)
+
+
+@lru_cache
+def _reference(width: int, n_tokens: int) -> tuple[tuple[int, int], ...]:
+    """Return, for windows apart from each level on, the cost of a stretch and of each window."""
+    costs = []
     for windows_from in range(N_LEVELS):
-        reference = _reference_cost(width, windows_from, n_tokens, n_windows)
-        for changes_from in range(windows_from + 1):
-            changed = _changes_cost(width, changes_from, n_changes, n_pairs, n_bases)
-            plans.append(Plan(windows_from, changes_from, reference + changed))
-    return min(plans, key=lambda plan: plan.cost)
+        at_tokens, a_window = 0, _blocks_cost(width)
+        for level, (convolution, pointwise) in enumerate(row_costs(width)):
+            a_row = convolution + pointwise
+            if level < windows_from:
+                at_tokens += len(dense_rows(level, n_tokens)) * a_row
+                a_window += 2 * EDGE_ROWS[level] * a_row
+            else:
+                a_window += a_row * (len(LAST_ROWS) if level == LAST_LEVEL else WINDOW_ROWS[level])
+        costs.append((at_tokens, a_window))
+    return tuple(costs)
 
 
-def _reference_cost(width: int, windows_from: int, n_tokens: int, n_windows: int) -> int:
-    total = _blocks_cost(width, n_windows)
-    for level, (convolution, pointwise) in enumerate(row_costs(width)):
-        if level < windows_from:
-            n = len(dense_rows(level, n_tokens)) + n_windows * 2 * EDGE_ROWS[level]
-        else:
-            n = n_windows * (len(LAST_ROWS) if level == LAST_LEVEL else WINDOW_ROWS[level])
-        total += n * (convolution + pointwise)
-    return total
+@lru_cache
+def _changes(width: int, n_bases: int) -> tuple[tuple[int, int], ...]:
+    """Return, for changed rows apart from each level on, the cost of a change and of a pair."""
+    costs = []
+    for changes_from in range(N_LEVELS):
+        a_change, a_pair = 0, _blocks_cost(width)
+        for level, (convolution, pointwise) in enumerate(row_costs(width)):
+            # rows that change come in, and spread by the convolution's reach to both sides
+            spread = 2 * (STEM_REACH if level == 0 else REACH)
+            if level < changes_from:
+                n = changed_rows(level, n_bases)
+                a_change += (n - (spread << level)) * convolution + n * pointwise
+            else:
+                n = changed_window_rows(level, n_bases, since=changes_from)
+                a_pair += (n - spread) * convolution + n * pointwise
+        costs.append((a_change, a_pair))
+    return tuple(costs)
 
 
-def _changes_cost(width: int, changes_from: int, n_changes: int, n_pairs: int, n_bases: int) -> int:
-    total = _blocks_cost(width, n_pairs)
-    for level, (convolution, pointwise) in enumerate(row_costs(width)):
-        # rows that change come in, and spread by the convolution's reach to both sides
-        spread = 2 * (STEM_REACH if level == 0 else REACH)
-        if level < changes_from:
-            n = changed_rows(level, n_bases)
-            total += n_changes * ((n - (spread << level)) * convolution + n * pointwise)
-        else:
-            n = changed_window_rows(level, n_bases, since=changes_from)
-            total += n_pairs * ((n - spread) * convolution + n * pointwise)
-    return total
-
-
-def _blocks_cost(width: int, n: int) -> int:
-    return 4 * 4 * width**2 * n  # the first block at 3 rows, the second at 1
+def _blocks_cost(width: int) -> int:
+    return 4 * 4 * width**2  # the first block at 3 rows, the second at 1
 
 
 @lru_cache

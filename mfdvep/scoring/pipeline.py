@@ -37,7 +37,7 @@ from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
 from mfdvep.scoring.windows import Prepared
 
-CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 20 s with two cores, and half a second
+CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 3 s with two cores, and half a second
 
 _BEHIND = 2  # chunks that may wait to be written
 

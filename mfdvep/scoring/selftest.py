@@ -17,7 +17,7 @@ from mfdvep.errors import InputError
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import WINDOW_BASES, decode
 from mfdvep.genomics.variants import Variant
-from mfdvep.model.device import pick_device
+from mfdvep.model.device import pick_device, precisions_of
 from mfdvep.model.mfd import MFDModel
 from mfdvep.scoring.effects import KINDS, EffectBatch
 from mfdvep.scoring.fidelity import Fidelity, compare
@@ -117,21 +117,16 @@ def selftest(
         Too few bases that are known; an option with another value.
     """
     variants = random_variants(genome, n_alleles, np.random.default_rng(seed))
-    place = pick_device(device).type
+    place = pick_device(device)
     tried: list[tuple[str, str, str, int | str]] = [
         ("cpu", "plain", "float32", "auto"),
         ("cpu", "incremental", "float32", "auto"),
         ("cpu", "incremental", "float32", 1),
-        ("cpu", "incremental", "bfloat16", "auto"),
-        ("cpu", "incremental", "float16", "auto"),
     ]
-    if place != "cpu":
-        tried += [(place, "plain", "float32", "auto")]
-        rounded = ["tf32"] if place == "cuda" else []
-        tried += [
-            (place, "incremental", precision, "auto")
-            for precision in ("float32", *rounded, "bfloat16", "float16")
-        ]
+    if place.type != "cpu":
+        tried += [(str(place), engine, "float32", "auto") for engine in ("plain", "incremental")]
+    lower = precisions_of(place)
+    tried += [(str(place), "incremental", precision, "auto") for precision in lower]
     report = progress or (lambda done, total: None)
     report(0, len(tried) + 1)
 
@@ -167,8 +162,8 @@ def selftest(
         "engine against plain, float32 on the CPU": _largest(fast, plain),
         "one window at once against many": _largest(one, fast),
     }
-    if place != "cpu":
-        on_device = batches[place, "incremental", "float32", "auto"]
+    if place.type != "cpu":
+        on_device = batches[str(place), "incremental", "float32", "auto"]
         differences[f"{place} against CPU, float32"] = _largest(on_device, fast)
     size = float(np.sqrt((reference.combined.astype(np.float64) ** 2).mean()))
     limit = max(TOLERANCE, 2 * noise)

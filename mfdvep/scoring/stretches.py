@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from mfdvep.genomics.sequences import CENTRE, N_CODE, WINDOW_BASES, reverse_complement
-from mfdvep.scoring.geometry import MAX_CHANGED, WINDOW_ROWS, Plan, best_plan
+from mfdvep.scoring.geometry import MAX_CHANGED, PAIR_ROWS, WINDOW_ROWS, Plan, best_plan
 from mfdvep.scoring.windows import Change
 
 MAX_EXTENT = 512  # bases between the first and the last change of a stretch
@@ -59,6 +60,37 @@ class Batch:
     plan: Plan
 
 
+class _Group(NamedTuple):
+    """Changes that share a stretch: their indices, in order of place.
+
+    Attributes
+    ----------
+    extent
+        Bases from the first to the last, rounded up.
+    n_places
+        Different starts.
+    cost, n_rows
+        Of the stretch.
+    """
+
+    of: list[int]
+    extent: int
+    n_places: int
+    cost: int
+    n_rows: int
+
+
+def _cut(groups: Sequence[_Group], n_rows: int) -> Iterator[list[_Group]]:
+    """Yield runs of groups that together have at most so many rows, or one that has more."""
+    run: list[_Group] = []
+    for group in groups:
+        if run and sum(each.n_rows for each in run) + group.n_rows > n_rows:
+            yield run
+            run = []
+        run.append(group)
+    yield run
+
+
 class Stretches:
     """Lays changes out in stretches.
 
@@ -84,16 +116,20 @@ class Stretches:
         Parameters
         ----------
         n_rows
-            Rows of tokens and of windows held at once; a batch has more only if one stretch has.
+            Rows of tokens, windows and changes held at once. A stretch of several variants may
+            have four times as many, since what it shares is worth more than what fits into a
+            cache; one of one variant may have any number.
         """
         kinds: dict[str, list[int]] = {"one": [], "several": [], "other": []}
         for i, change in enumerate(changes):
             kinds[self._kind(change)].append(i)
         for kind in ("one", "several"):
-            groups = list(self._groups(changes, kinds[kind]))
-            groups.sort(key=lambda group: self._extent(changes, group))  # stable
-            for extent, alike in groupby(groups, lambda group: self._extent(changes, group)):
-                yield from self._cut(changes, list(alike), extent, n_rows)
+            groups = sorted(
+                self._groups(changes, kinds[kind], 4 * n_rows), key=lambda group: group.extent
+            )
+            for _, alike in groupby(groups, lambda group: group.extent):
+                for part in _cut(list(alike), n_rows):
+                    yield self._batch(changes, part)
         yield from self._apart(changes, kinds["other"], n_rows)
 
     @staticmethod
@@ -101,11 +137,6 @@ class Stretches:
         if change.ref_length != len(change.alt) or len(change.alt) > MAX_CHANGED:
             return "other"
         return "one" if change.ref_length == 1 else "several"
-
-    @staticmethod
-    def _extent(changes: Sequence[Change], group: Sequence[int]) -> int:
-        between = changes[group[-1]].start - changes[group[0]].start
-        return -(-between // _EXTENT_STEP) * _EXTENT_STEP
 
     def _plan(self, extent: int, n_windows: int, n_changes: int, n_bases: int) -> Plan:
         return best_plan(
@@ -117,65 +148,45 @@ class Stretches:
             n_bases=n_bases,
         )
 
-    def _windows(self, starts: np.ndarray) -> np.ndarray:
-        """Return the offsets (n, S) of the windows of changes from the first of a stretch."""
-        return (starts[:, None] + self._shifts - self._shifts[0]).astype(np.int64)
-
-    def _groups(self, changes: Sequence[Change], among: Sequence[int]) -> Iterator[list[int]]:
+    def _groups(
+        self, changes: Sequence[Change], among: Sequence[int], n_rows: int
+    ) -> Iterator[_Group]:
         """Yield changes that lie together, as long as one stretch for them costs less than two."""
-        group: list[int] = []
+        group: _Group | None = None
         for i in sorted(among, key=lambda i: (changes[i].contig, changes[i].start)):
-            if group and not self._joins(changes, group, i):
+            alone = self._group([i], 0, 1)
+            if group is not None:
+                first, last = changes[group.of[0]], changes[group.of[-1]]
+                between = changes[i].start - first.start
+                if changes[i].contig == first.contig and between <= MAX_EXTENT:
+                    n_places = group.n_places + (changes[i].start != last.start)
+                    joined = self._group([*group.of, i], between, n_places)
+                    if joined.cost <= group.cost + alone.cost and joined.n_rows <= n_rows:
+                        group = joined
+                        continue
                 yield group
-                group = []
-            group.append(i)
-        if group:
+            group = alone
+        if group is not None:
             yield group
 
-    def _joins(self, changes: Sequence[Change], group: Sequence[int], i: int) -> bool:
-        first, last = changes[group[0]], changes[group[-1]]
-        change = changes[i]
-        if change.contig != first.contig or change.start - first.start > MAX_EXTENT:
-            return False
-        if change.start == last.start:
-            return True
-        costs = [self._cost(changes, group), self._cost(changes, [i])]
-        return self._cost(changes, [*group, i]) <= sum(costs)
+    def _group(self, of: list[int], between: int, n_places: int) -> _Group:
+        """Return what a stretch for changes at some places costs and holds, as of SNVs."""
+        extent = -(-between // _EXTENT_STEP) * _EXTENT_STEP
+        # windows of places that are nearer than the shifts reach are the same ones
+        n_windows = min(n_places * len(self._shifts), between + self._span + 1)
+        plan = self._plan(extent, n_windows, len(of), 1)
+        of_windows = n_windows * WINDOW_ROWS[plan.windows_from]
+        of_pairs = len(of) * len(self._shifts) * PAIR_ROWS
+        n_rows = len(self._strands) * (WINDOW_BASES + self._span + extent + of_windows + of_pairs)
+        return _Group(of, extent, n_places, plan.cost, n_rows)
 
-    def _cost(self, changes: Sequence[Change], group: Sequence[int]) -> int:
-        starts = {changes[i].start for i in group}
-        n_windows = len(starts) * len(self._shifts)
-        # windows of changes that are nearer than the shifts reach are the same ones
-        n_windows = min(n_windows, max(starts) - min(starts) + self._span + 1)
-        extent = self._extent(changes, group)
-        return self._plan(extent, n_windows, len(group), changes[group[0]].ref_length).cost
-
-    def _cut(
-        self, changes: Sequence[Change], groups: list[list[int]], extent: int, n_rows: int
-    ) -> Iterator[Batch]:
-        batch: list[list[int]] = []
-        n = 0
-        for group in groups:
-            more = self._rows(extent, len(group))
-            if batch and n + more > n_rows:
-                yield self._batch(changes, batch, extent)
-                batch, n = [], 0
-            batch.append(group)
-            n += more
-        yield self._batch(changes, batch, extent)
-
-    def _rows(self, extent: int, n_changes: int) -> int:
-        """Return about how many rows a stretch holds at once."""
-        n_windows = n_changes * len(self._shifts)
-        plan = self._plan(extent, n_windows, n_changes, 1)
-        own = n_windows * WINDOW_ROWS[plan.windows_from]
-        return len(self._strands) * (WINDOW_BASES + self._span + extent + own)
-
-    def _batch(self, changes: Sequence[Change], groups: list[list[int]], extent: int) -> Batch:
+    def _batch(self, changes: Sequence[Change], groups: Sequence[_Group]) -> Batch:
+        """Return the batch of groups of one extent."""
+        extent = groups[0].extent
         n_codes = WINDOW_BASES + self._span + extent
-        of = np.array([i for group in groups for i in group])
-        stretch = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-        firsts = np.array([changes[group[0]].start for group in groups])
+        of = np.array([i for group in groups for i in group.of])
+        stretch = np.repeat(np.arange(len(groups)), [len(group.of) for group in groups])
+        firsts = np.array([changes[group.of[0]].start for group in groups])
         starts = np.array([changes[i].start for i in of]) - firsts[stretch]  # from the first
         codes = np.full((len(groups), n_codes), N_CODE, dtype=np.uint8)
         for i, b, start in zip(of, stretch, starts, strict=True):
@@ -186,7 +197,7 @@ class Stretches:
         bases = codes[stretch[:, None], at[:, None] + np.arange(n_bases)]
         for row, i in zip(bases, of, strict=True):
             row[: len(changes[i].alt)] = changes[i].alt
-        offsets = self._windows(starts)  # (n, S)
+        offsets = starts[:, None] + self._shifts - self._shifts[0]  # (n, S)
         keys, pair_window = np.unique(stretch[:, None] * n_codes + offsets, return_inverse=True)
         window_stretch, window_offset = np.divmod(keys, n_codes)
         pair_change = np.repeat(np.arange(len(of)), len(self._shifts))
@@ -219,7 +230,7 @@ class Stretches:
         self, changes: Sequence[Change], among: Sequence[int], n_rows: int
     ) -> Iterator[Batch]:
         """Yield batches of changes of length: a stretch with REF, and one with ALT."""
-        size = max(1, n_rows // (2 * self._rows(0, 1)))
+        size = max(1, n_rows // (2 * self._group([0], 0, 1).n_rows))
         n_codes = WINDOW_BASES + self._span
         none = np.zeros(0, dtype=np.int64)
         for first in range(0, len(among), size):
