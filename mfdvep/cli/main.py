@@ -10,7 +10,7 @@ import warnings
 import click
 
 from mfdvep import __version__
-from mfdvep.errors import MfdvepError
+from mfdvep.errors import MfdvepError, one_line
 
 COMMANDS = {
     "score": "Annotate a VCF with effects split into biology and technique.",
@@ -81,8 +81,10 @@ def main() -> None:
 
 
 def _warn(message: Warning | str, *where: object, **more: object) -> None:
-    """Show a warning as one line, without the place in the code."""
-    click.echo(f"mfdvep: warning: {message}", err=True)
+    """Show a warning as one line, without the place in the code, and beside a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(f"mfdvep: warning: {one_line(str(message))}", file=sys.stderr)
 
 
 def _terminate(number: int, frame: object) -> None:

@@ -24,7 +24,7 @@ _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
 _PATH = click.Path(path_type=Path)
 _PASSED = ("matrix", "long", "storage", "top_k", "min_abs", "replace", "resume", "force")
 _OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
-_MOST_WINDOWS = 1 << 16  # 600 GB of activations at the paper's width
+_MOST_WINDOWS = 1 << 16  # more than any memory holds, but no overflow
 _SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
 
 
@@ -163,7 +163,7 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     help="Of convolutions and products; see mfdvep selftest.",
 )
 @click.option("--batch-size", type=_Count(), default="auto", show_default=True,
-              help="Windows held at once.")  # fmt: skip
+              help="Windows whose activations are held at once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
 @click.option("--write-index", is_flag=True, help="Write the .tbi or .csi of the output.")
 @click.option("--check", is_flag=True, help="Score nothing: say what scoring would come to.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -23,10 +22,12 @@ _HEAD = (
 @click.option("-m", "--model", help="Bundled model or model folder.  [default: the bundled one]")
 @click.option("-f", "--fasta", help="Indexed reference; default: random bases.")
 @click.option("--alleles", type=click.IntRange(min=3), default=50, show_default=True,
-              help="Random variants; one in five changes length.")  # fmt: skip
+              help="Random variants: SNVs, MNVs and indels.")  # fmt: skip
 @click.option("--shifts", default="11", show_default=True, help="A count, or offsets like -2,0,2.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the variants.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the variants."
+)
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def selftest(
@@ -58,7 +59,7 @@ def selftest(
     if threads:
         torch.set_num_threads(threads)
     loaded = load_model(model or DEFAULT_MODEL)
-    place = library.simulated_genome() if fasta is None else nullcontext(Genome(fasta))
+    place = library.simulated_genome() if fasta is None else Genome(fasta)
     with place as genome, progress_bar("selftest", "ways", quiet=quiet) as bar:
         result = library.selftest(
             loaded,

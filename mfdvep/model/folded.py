@@ -34,13 +34,15 @@ class Activation:
         assert norm.running_mean is not None
         assert norm.running_var is not None
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        self._scale = (scale / 2).detach()  # (channels,)
-        self._shift = ((norm.bias - norm.running_mean * scale) / 2).detach()
+        self._spelled = scale.device.type == "cpu"
+        part = 0.5 if self._spelled else 1.0
+        self._scale = (scale * part).detach()  # (channels,)
+        self._shift = ((norm.bias - norm.running_mean * scale) * part).detach()
         self._k1 = torch.full_like(self._scale, _K1)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        if rows.device.type != "cpu":
-            return F.gelu(2 * torch.addcmul(self._shift, rows, self._scale), approximate="tanh")
+        if not self._spelled:
+            return F.gelu(torch.addcmul(self._shift, rows, self._scale), approximate="tanh")
         flat = rows.reshape(-1, rows.shape[-1])
         out = torch.empty_like(flat)
         size = max(1, _BLOCK // flat.shape[1])
@@ -59,7 +61,8 @@ class Activation:
 class Product:
     """A pointwise convolution, or one over k rows laid end to end: a matrix product.
 
-    Multiplies in `dtype`, adds up in float32 or better, and gives the type of its input.
+    Multiplies in `dtype`, adds up in float32 or better, rounds to `dtype`, and gives the type of
+    its input.
     """
 
     def __init__(self, layer: nn.Module, dtype: torch.dtype) -> None:
@@ -138,11 +141,11 @@ class Level:
 
     def residual(self, c: Tensor) -> Tensor:
         """Return h of rows c (..., channels)."""
-        return c + self.pointwise(self.inner(c))
+        return self.pointwise(self.inner(c)).add_(c)
 
     def residual_change(self, c: Tensor, by: Tensor) -> Tensor:
         """Return how much h changes when `by` is added to rows c."""
-        return by + self.pointwise(self.inner.change(c, by))
+        return self.pointwise(self.inner.change(c, by)).add_(by)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from math import gcd
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,8 @@ from mfdvep.scoring.stretches import Batch, Stretches
 from mfdvep.scoring.swap import Pairs
 from mfdvep.scoring.windows import AlleleWindows, Change
 
+_GROUP = 256  # at most so many changes' windows are cut, and their features held, at once
+
 
 class Engine(Protocol):
     """Computes latent features; `size` windows at once."""
@@ -28,7 +31,7 @@ class Engine(Protocol):
 
 
 def _in_full(trunk: Trunk, dtype: torch.dtype) -> Trunk:
-    """Return the trunk in float64 if that is asked for; the parts stay in float32 otherwise."""
+    """Return the trunk, in float64 if that is asked for; shorter types are made where used."""
     return deepcopy(trunk).double() if dtype == torch.float64 else trunk
 
 
@@ -44,8 +47,8 @@ class PlainEngine:
 
     def pairs(self, changes: Sequence[Change], size: int) -> Iterator[tuple[np.ndarray, Pairs]]:
         """Yield indices (n,) of changes and their pairs, in order of strand, change and shift."""
-        k = len(self._windows.shifts) * self._windows.n_strands
-        n_group = max(1, size // (2 * k))
+        n_windows = 2 * len(self._windows.shifts) * self._windows.n_strands
+        n_group = min(size // gcd(n_windows, size), _GROUP)  # that fills its calls
         for first in range(0, len(changes), n_group):
             of = np.arange(first, min(first + n_group, len(changes)))
             # (n, 2, K, 1153)

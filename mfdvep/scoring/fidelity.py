@@ -24,7 +24,7 @@ class Fidelity:
     spearman
         Rank correlation over all variants and tracks together.
     median_track, worst_track
-        Of the rank correlations over variants of each track; NaN with fewer than 3 variants.
+        Of the rank correlations over variants of each track that is not constant; NaN if all are.
     top_overlap
         Share of the largest 1 % of effects, in size, that are among the reference's.
     largest
@@ -44,8 +44,11 @@ class Fidelity:
     @property
     def is_good(self) -> bool:
         """Whether ranks and the largest effects are those of the reference for all purposes."""
-        ranks = min(self.spearman, self.median_track)
-        return ranks >= GOOD_SPEARMAN and self.top_overlap >= GOOD_OVERLAP
+        return (
+            self.spearman >= GOOD_SPEARMAN  # False for NaN, as the next one
+            and self.median_track >= GOOD_SPEARMAN
+            and self.top_overlap >= GOOD_OVERLAP
+        )
 
 
 def compare(found: EffectBatch, reference: EffectBatch) -> list[Fidelity]:
@@ -71,7 +74,11 @@ def compare(found: EffectBatch, reference: EffectBatch) -> list[Fidelity]:
 def _agreement(kind: str, found: np.ndarray, reference: np.ndarray) -> Fidelity:
     if found.shape != reference.shape or not found.size:
         raise ValueError(f"effects of shape {found.shape} and {reference.shape}")
-    by_track = _correlation(rankdata(found, axis=0), rankdata(reference, axis=0))
+    varies = np.ptp(reference, axis=0) > 0
+    by_track = np.full(1, np.nan)
+    if varies.any():
+        ranks = (rankdata(values[:, varies], axis=0) for values in (found, reference))
+        by_track = _correlation(*ranks)
     difference = found - reference
     return Fidelity(
         kind,
@@ -80,7 +87,7 @@ def _agreement(kind: str, found: np.ndarray, reference: np.ndarray) -> Fidelity:
         float(by_track.min()),
         _top_overlap(np.abs(found).ravel(), np.abs(reference).ravel()),
         float(np.abs(difference).max()),
-        float(np.sqrt((difference**2).mean() / (reference**2).mean())),
+        float(np.linalg.norm(difference) / max(np.linalg.norm(reference), np.finfo(float).tiny)),
     )
 
 

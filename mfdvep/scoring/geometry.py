@@ -21,7 +21,7 @@ WINDOW_ROWS = tuple(WINDOW_TOKENS >> level for level in range(N_LEVELS))  # 1152
 # many rows as the level before has after pooling
 EDGE_ROWS = (7, 6, 5, 5, 5, 5)
 LAST_ROWS = range(2, 16)  # rows of level 6 that the central bin depends on
-PAIR_ROWS = 10  # rows of a window that an SNV reaches, at most levels
+PAIR_ROWS = 10  # rows that an SNV reaches in each level above the third
 MAX_CHANGED = 64  # bases; a longer change could reach a window's ends in the tower
 
 

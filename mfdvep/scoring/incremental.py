@@ -4,18 +4,23 @@ A variant is 2 alleles x 2 strands x 11 shifts = 44 windows of 1152 tokens that 
 sequence. Every row of activations (one position, all channels) is a function of the tokens that
 it can see, and of how near the window's ends are, which are padded with zeros. So each is computed
 once for all windows in which it is the same, and the result is that of 44 passes of the model,
-rounding apart (1e-7 of an effect, in float32): no approximation is made.
+rounding apart (in float32 some 1e-6 of an effect): no approximation is made.
 
     tokens   ....................................x.................................   a stretch
     window 0 [===========================================================]
     window 1  [===========================================================]            1162 tokens
     window 2   [===========================================================]           for 11 shifts
 
-    level 0  ends|<----------------- at every token ----------------->|ends      (stem)
-    level 1..3 ends|<--------------- at every token --------------->|ends
-                                       |<-- changed -->|
-    level 4..6     [ rows of window 0 ]   [ rows of window 1 ]   ...
-                        |changed|              |changed|
+    level 0       |<------------------- at every token ----------------------->|      stem
+                                             |x|                                       changed
+    level 1..3      |<----------------- at every token --------------------->|
+                                          |<- x ->|                                    changed
+             and   [[[                                                     ]]]         ends of
+                    [[[                                                     ]]]        windows
+                     [[[                                                     ]]]       0, 1, 2
+
+    level 4..6    [ rows of window 0 ]   [ rows of window 1 ]   [ rows of window 2 ]
+                        |<- x ->|              |<- x ->|              |<- x ->|        changed
 
 1. *At every token* (`shared`). A convolution does not care where it stands. Row j of window o at
    level l, after l poolings, depends on tokens from o + 2^l j on; so one row at every token t, with
@@ -28,8 +33,8 @@ rounding apart (1e-7 of an effect, in float32): no approximation is made.
 4. *Changed rows* (`changed`). An SNV changes 2 tokens, so 16 rows of the stem, then 10 to 13 of
    each window. What is computed is the difference ALT - REF: a convolution of differences is the
    difference of convolutions; for GELU and maximum both sides are taken. Zeros are not multiplied.
-   So rounding is relative to the effect, not to the activations, which is what lets lower precision
-   be good enough.
+   So the rounding of products is relative to the effect, not to the activations, which is what
+   lets lower precision be good enough.
 5. *Neighbours* (`stretches`). Variants that lie together share a longer stretch: then the rows at
    every token serve all of them, up to level 5. ALTs at one place share windows too.
 
@@ -54,8 +59,10 @@ level. Its ALT gets a stretch of its own: shared over shifts, not with REF (79 b
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -67,8 +74,8 @@ from mfdvep.scoring.shared import Reference, Windows, halve
 
 # Of the 9 bins, 1..7 are at hand as 0..6; 7 stands for a row of zeros. The first block, dilation
 # 2, is needed at bins 1, 4 and 7, from which the second, dilation 3, makes bin 4.
-_Taps = tuple[tuple[int, ...], ...]
-_BLOCK_TAPS: tuple[_Taps, ...] = (((7, 0, 2), (1, 3, 5), (4, 6, 7)), ((0, 1, 2),))
+_BLOCK_TAPS = ((7, 0, 2, 1, 3, 5, 4, 6, 7), (0, 1, 2))
+_KEPT = (slice(0, None, 3), slice(1, 2))  # the middle ones, which the residual is added to
 
 
 class Latent(NamedTuple):
@@ -116,8 +123,7 @@ def latent(
     x = halve(rows.h)  # (n_w, 7, W)
     by = None if changed is None else changed.at_bins(rows)  # (n_p, 7, W)
     window = None if changes is None else changes.pair_window
-    for block, taps in zip(trunk.blocks, _BLOCK_TAPS, strict=True):
-        kept = [middle for _, middle, _ in taps]
+    for block, taps, kept in zip(trunk.blocks, _BLOCK_TAPS, _KEPT, strict=True):
         c = block.first(_laid(block.enter(x), taps))  # (n_w, 3 rows, then 1, W)
         if by is not None:
             by_c = block.first(_laid(block.enter.change(x[window], by), taps))
@@ -130,6 +136,13 @@ def latent(
     return Latent(trunk.head(trunk.exit(x)), change)
 
 
-def _laid(rows: Tensor, taps: _Taps) -> Tensor:
+def _laid(rows: Tensor, taps: tuple[int, ...]) -> Tensor:
     """Return the rows (n, 7 or 3, W) that each output row takes, end to end: (n, m, 3 W)."""
-    return pad(rows, (0, 0, 0, 1))[:, taps].flatten(2)
+    picked = pad(rows, (0, 0, 0, 1)).index_select(1, _on(rows.device, taps))
+    return picked.unflatten(1, (-1, 3)).flatten(2)
+
+
+@lru_cache
+def _on(device: torch.device, taps: tuple[int, ...]) -> Tensor:
+    """Return an index on a device; made once, since the copy would hold a GPU up."""
+    return torch.tensor(taps, device=device)

@@ -1,6 +1,6 @@
 """A VCF in; an annotated VCF, tables and a run record out: read -> score -> write, in chunks.
 
-The three overlap: one thread reads, checks and cuts windows, this one runs the model, another
+The three overlap: one thread reads and checks, this one runs the model, another
 writes. What a chunk gives is kept in a folder until all are done, so that a run can be resumed.
 """
 

@@ -9,22 +9,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mfdvep.errors import InputError, ModelError
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import CENTRE, WINDOW_BASES
 from mfdvep.genomics.variants import Variant
-from mfdvep.model.device import Precision, pick_device, windows_at_once
+from mfdvep.model.device import Precision, fetching, pick_device, windows_at_once
 from mfdvep.model.mfd import MFDModel
 from mfdvep.scoring.effects import EffectBatch
 from mfdvep.scoring.engines import ENGINES
 from mfdvep.scoring.swap import Head
 from mfdvep.scoring.windows import AlleleWindows, Change, Prepared
 
+_NO_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
+
 
 class Scorer:
-    """Scores variants with a model on a genome.
+    """Scores variants with a model on a genome, as the model is when this is made.
+
+    The last digits of an effect (some 1e-6 of it) depend on what is computed beside it, on the
+    device and on the number of threads.
 
     Parameters
     ----------
@@ -47,7 +51,8 @@ class Scorer:
     precision
         "auto", or as for `Precision`.
     batch_size
-        How many windows are held at once, or "auto". Another number may move effects by 1e-6.
+        How many windows' activations are held at once, or "auto": of the incremental engine,
+        what 1152 rows for each of them take, and up to four times that where variants share.
 
     Raises
     ------
@@ -71,24 +76,29 @@ class Scorer:
     ) -> None:
         if engine not in ENGINES:
             raise InputError(f"engine {engine!r}; expected {' or '.join(ENGINES)}")
-        if batch_size != "auto" and (isinstance(batch_size, str) or batch_size < 1):
-            raise InputError(f"batch size {batch_size!r}; expected auto, or at least 1")
+        if batch_size != "auto" and (type(batch_size) is not int or batch_size < 1):
+            raise InputError(f"batch size {batch_size!r}; expected auto, or a count of at least 1")
         self.windows = AlleleWindows(genome, shifts=shifts, strand=strand)
         self.device = pick_device(device)
         self.engine = engine
-        self.precision = Precision.pick(precision, self.device, width=model.config.width)
-        self.batch_size = batch_size
+        self.precision = Precision.pick(
+            precision,
+            self.device,
+            width=model.config.width,
+            n_shifts=len(self.windows.shifts),
+            engine=engine,
+        )
+        self.batch_size = (
+            windows_at_once(self.device, model.config.width, engine=engine)
+            if isinstance(batch_size, str)
+            else batch_size
+        )
         self._model = model.to(self.device).eval()
         rows = list(range(len(model.tracks)) if tracks is None else tracks)
         self._head = Head(self._model, rows, scale)
         self.tracks = model.tracks.take(rows)
         self._engine = ENGINES[engine](self._model.trunk, self.windows, self.precision.dtype)
-        self._size = (
-            windows_at_once(self.device, model.config.width, engine=engine)
-            if isinstance(batch_size, str)
-            else batch_size
-        )
-        self._must_tell = False
+        self._size = self.batch_size  # until memory is short
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -140,7 +150,10 @@ class Scorer:
         for of, found in self._effects(changes):
             effects[:, of] = found
         if not np.isfinite(effects[:, scored]).all():
-            raise ModelError("the model gave an effect that is not finite; its weights are damaged")
+            raise ModelError(
+                f"the model gave an effect that is not finite in {self.precision.name}; its "
+                "weights are damaged, or too large for that precision (try --precision float32)"
+            )
         combined, biological, technical = effects
         return EffectBatch(
             prepared.variants,
@@ -153,74 +166,73 @@ class Scorer:
         )
 
     def alleles_per_second(self) -> float:
-        """Return how many SNVs a second the model scores here, from one batch of random ones."""
+        """Return how many SNVs a second are scored here, from half a second of random ones."""
         rng = np.random.default_rng(0)
         shifts = self.windows.shifts
         n_bases = WINDOW_BASES + shifts[-1] - shifts[0] + 1
         at = CENTRE - shifts[0]
-        k = 2 * len(shifts) * self.windows.n_strands
-        changes = {}
-        for i in range(max(1, self._size // k)):
-            codes = rng.integers(0, 4, n_bases, dtype=np.uint8)
-            # contigs of their own, so that nothing is shared between them
-            changes[i] = Change(str(i), at, 1, (codes[at : at + 1] + 1) % 4, at, codes)
-        took = []
-        for _ in range(2):  # the first one is slower
+        changes: dict[int, Change] = {}
+        while True:
+            for i in range(len(changes), 4 * len(changes) or 2):
+                codes = rng.integers(0, 4, n_bases, dtype=np.uint8)
+                # contigs of their own, so that nothing is shared between them
+                changes[i] = Change(str(i), at, 1, (codes[at : at + 1] + 1) % 4, at, codes)
             began = time.perf_counter()
             list(self._effects(changes))
-            took.append(time.perf_counter() - began)
-        return len(changes) / took[-1]
+            took = time.perf_counter() - began
+            if took > 0.5 or len(changes) > 10_000:
+                return len(changes) / took
 
     def _effects(self, changes: dict[int, Change]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield keys (n,) and effects (3 kinds, n, O) of all changes, with what memory there is."""
         todo = dict(changes)
         while todo:
-            keys = np.array(list(todo))
+            keys, lacking = np.array(list(todo)), ""
             try:
                 with torch.inference_mode(), self.precision.in_force():
                     for of, found in self._computed(list(todo.values())):
-                        yield keys[of], found.cpu().numpy()
-                        self._tell()
+                        yield keys[of], found
                         for key in keys[of]:
                             del todo[key]
             except (RuntimeError, MemoryError) as error:
-                self._halve(error)
+                if not (
+                    isinstance(error, MemoryError)
+                    or any(words in str(error) for words in _NO_MEMORY)
+                ):
+                    raise
+                lacking = str(error).splitlines()[0] if str(error) else "MemoryError"
+            if lacking:  # here the error, and what its traceback holds, is gone
+                self._halve(lacking)
 
-    def _computed(self, changes: list[Change]) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """Yield indices (n,) and effects (3, n, O), on the device.
+    def _computed(self, changes: list[Change]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield indices (n,) and effects (3, n, O).
 
-        Always one batch behind, so that a GPU has the next one when it is asked for this.
+        Always one batch behind, so that a GPU has the next one while this one is used.
         """
         before = None
         for of, pairs in self._engine.pairs(changes, self._size):
             found = self._head.effects(pairs, n_strands=self.windows.n_strands, n=len(of))
+            fetched = fetching(found)
             if before is not None:
-                yield before
-            before = of, found
+                yield before[0], before[1]()
+            before = of, fetched
         if before is not None:
-            yield before
+            yield before[0], before[1]()
 
-    def _halve(self, error: Exception) -> None:
-        """Go on with half as many windows at once after a lack of memory."""
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
-            raise error
+    def _halve(self, lacking: str) -> None:
+        """Go on with half as many windows at once; say so the first time."""
         if self._size == 1:
             raise ModelError(
-                f"no memory on {self.device} for one window at once; give fewer --shifts or "
-                "another --device"
-            ) from error
+                f"no memory on {self.device} for one window at once ({lacking}); give fewer "
+                "--shifts or another --device"
+            )
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        self._size //= 2
-        self._must_tell = True
-
-    def _tell(self) -> None:
-        """Say once, when it is known to fit, with how many windows at once it goes on."""
-        if self._must_tell:
-            self._must_tell = False
+        if self._size == self.batch_size:
             warnings.warn(
-                f"too little memory on {self.device}: {self._size} windows at once from here "
-                f"on; --batch-size {self._size} says so from the start",
+                f"too little memory on {self.device} for {self._size} windows at once: going on "
+                "with half as many, or fewer; a smaller --batch-size avoids the retry",
                 RuntimeWarning,
                 stacklevel=2,
             )
+        self._size //= 2

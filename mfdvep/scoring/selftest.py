@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mfdvep.errors import InputError
+from mfdvep.errors import InputError, ModelError
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import WINDOW_BASES, decode
 from mfdvep.genomics.variants import Variant
@@ -65,7 +65,7 @@ class SelfTest:
     Attributes
     ----------
     n_alleles
-        Of which one in five changes length.
+        See `random_variants`.
     size
         Root mean square of the combined effects.
     ways
@@ -152,9 +152,16 @@ def selftest(
     batches: dict[tuple[str, str, str, int | str], EffectBatch] = {}
     ways = []
     for way in tried:
-        batches[way], seconds = scored(way, runs=2)
-        rate = len(variants) / seconds
-        ways.append(Way(*way, rate, tuple(compare(batches[way], reference))))
+        try:
+            batches[way], seconds = scored(way, runs=2)
+        except ModelError:  # too large for that precision
+            if way[2] == "float32":
+                raise
+            nowhere = (np.nan,) * 6
+            ways.append(Way(*way, np.nan, tuple(Fidelity(kind, *nowhere) for kind in KINDS)))
+        else:
+            rate = len(variants) / seconds
+            ways.append(Way(*way, rate, tuple(compare(batches[way], reference))))
         report(1 + len(ways), len(tried) + 1)
     noise = ways[0].largest
     plain, fast, one = (batches[way] for way in tried[:3])
@@ -175,31 +182,37 @@ def _largest(one: EffectBatch, other: EffectBatch) -> float:
 
 
 def random_variants(genome: Genome, n: int, rng: np.random.Generator) -> list[Variant]:
-    """Return variants at random places whose windows have no N: four SNVs to one indel.
+    """Return variants at random places whose windows have no N.
+
+    Of ten, six are SNVs, of which three lie together, two MNVs, and two indels.
 
     Raises
     ------
     InputError
         Such places are hard to find.
     """
-    names = [name for name, length in genome.contigs.items() if length > 2 * WINDOW_BASES]
+    margin = WINDOW_BASES + 64  # so that those that follow near by have known windows too
+    names = [name for name, length in genome.contigs.items() if length > 2 * margin]
     lengths = np.array([genome.contigs[name] for name in names], dtype=float)
     variants: list[Variant] = []
     for _ in range(100 * n):
         if len(variants) == n or not names:
             break
-        name = names[rng.choice(len(names), p=lengths / lengths.sum())]
-        start = int(rng.integers(WINDOW_BASES, genome.contigs[name] - WINDOW_BASES))
-        around = genome.fetch(name, start - WINDOW_BASES, start + WINDOW_BASES)
-        if (around > 3).any():
-            continue
-        here = decode(around[WINDOW_BASES : WINDOW_BASES + 4])
-        ref, alt = here[0], "ACGT"[("ACGT".index(here[0]) + int(rng.integers(1, 4))) % 4]
         kind = len(variants) % 10
+        if kind in (1, 2):
+            name, start = variants[-1].chrom, variants[-1].start + 20
+        else:
+            name = names[rng.choice(len(names), p=lengths / lengths.sum())]
+            start = int(rng.integers(margin, genome.contigs[name] - margin))
+            if (genome.fetch(name, start - margin, start + margin) > 3).any():
+                continue
+        n_bases = (1, 1, 1, 2, 1, 1, 1, 4, 1, 4)[kind]
+        ref = decode(genome.fetch(name, start, start + n_bases))
+        alt = "".join("ACGT"[("ACGT".index(b) + int(rng.integers(1, 4))) % 4] for b in ref)
         if kind == 4:
             alt = ref + "".join(rng.choice(list("ACGT"), 3))
         elif kind == 9:
-            ref, alt = here, here[0]
+            alt = ref[0]
         variants.append(Variant(name, start + 1, ref, alt, len(variants), 1))
     if len(variants) < n:
         raise InputError(

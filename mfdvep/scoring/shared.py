@@ -197,10 +197,7 @@ class Reference:
         inner = take(pooled, origin[:, None] + 2 * half * self._indices(n_inner, n_pooled))
         last, first = edges[:, :n_known], edges[:, n_known:]
         if n_known % 2:  # the innermost known row pools with an interior one
-            beside = torch.tensor(
-                [WINDOW_ROWS[self.level - 1] - n_known - 1, n_known], device=first.device
-            )
-            inner_rows = self._interior(beside)
-            last = torch.cat([inner_rows[:, :1], last], dim=1)
-            first = torch.cat([first, inner_rows[:, 1:]], dim=1)
+            n_rows = WINDOW_ROWS[self.level - 1]
+            last = torch.cat([self._interior(self._indices(1, n_rows - n_known - 1)), last], dim=1)
+            first = torch.cat([first, self._interior(self._indices(1, n_known))], dim=1)
         return torch.cat([halve(first), inner, halve(last)], dim=1)

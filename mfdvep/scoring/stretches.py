@@ -5,7 +5,8 @@ Numpy only; positions are 0-based.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -60,34 +61,32 @@ class Batch:
     plan: Plan
 
 
-class _Group(NamedTuple):
-    """Changes that share a stretch: their indices, in order of place.
+class _Layout(NamedTuple):
+    """What a stretch comes to: bases from the first change to the last, rounded up; and more."""
 
-    Attributes
-    ----------
-    extent
-        Bases from the first to the last, rounded up.
-    n_places
-        Different starts.
-    cost, n_rows
-        Of the stretch.
-    """
-
-    of: list[int]
     extent: int
-    n_places: int
     cost: int
     n_rows: int
 
 
-def _cut(groups: Sequence[_Group], n_rows: int) -> Iterator[list[_Group]]:
+class _Group(NamedTuple):
+    """Changes that share a stretch: their indices, in order of place; and the stretch's layout."""
+
+    of: list[int]
+    extent: int
+    n_rows: int
+
+
+def _cut(groups: Iterable[_Group], n_rows: int) -> Iterator[list[_Group]]:
     """Yield runs of groups that together have at most so many rows, or one that has more."""
     run: list[_Group] = []
+    room = n_rows
     for group in groups:
-        if run and sum(each.n_rows for each in run) + group.n_rows > n_rows:
+        if run and group.n_rows > room:
             yield run
-            run = []
+            run, room = [], n_rows
         run.append(group)
+        room -= group.n_rows
     yield run
 
 
@@ -120,23 +119,18 @@ class Stretches:
             have four times as many, since what it shares is worth more than what fits into a
             cache; one of one variant may have any number.
         """
-        kinds: dict[str, list[int]] = {"one": [], "several": [], "other": []}
+        of_length, by_width = [], defaultdict(list)
         for i, change in enumerate(changes):
-            kinds[self._kind(change)].append(i)
-        for kind in ("one", "several"):
-            groups = sorted(
-                self._groups(changes, kinds[kind], 4 * n_rows), key=lambda group: group.extent
-            )
-            for _, alike in groupby(groups, lambda group: group.extent):
-                for part in _cut(list(alike), n_rows):
+            if change.ref_length != len(change.alt) or len(change.alt) > MAX_CHANGED:
+                of_length.append(i)
+            else:
+                by_width[(change.ref_length - 1).bit_length()].append(i)  # 1, 2, 3-4, 5-8 ...
+        for alike in by_width.values():
+            groups = sorted(self._groups(changes, alike, 4 * n_rows), key=lambda x: x.extent)
+            for _, equal in groupby(groups, lambda group: group.extent):
+                for part in _cut(equal, n_rows):
                     yield self._batch(changes, part)
-        yield from self._apart(changes, kinds["other"], n_rows)
-
-    @staticmethod
-    def _kind(change: Change) -> str:
-        if change.ref_length != len(change.alt) or len(change.alt) > MAX_CHANGED:
-            return "other"
-        return "one" if change.ref_length == 1 else "several"
+        yield from self._apart(changes, of_length, n_rows)
 
     def _plan(self, extent: int, n_windows: int, n_changes: int, n_bases: int) -> Plan:
         return best_plan(
@@ -152,33 +146,35 @@ class Stretches:
         self, changes: Sequence[Change], among: Sequence[int], n_rows: int
     ) -> Iterator[_Group]:
         """Yield changes that lie together, as long as one stretch for them costs less than two."""
-        group: _Group | None = None
+        alone = self._layout(0, 1, 1)
+        of: list[int] = []
+        layout, n_places = alone, 1
         for i in sorted(among, key=lambda i: (changes[i].contig, changes[i].start)):
-            alone = self._group([i], 0, 1)
-            if group is not None:
-                first, last = changes[group.of[0]], changes[group.of[-1]]
+            if of:
+                first, last = changes[of[0]], changes[of[-1]]
                 between = changes[i].start - first.start
                 if changes[i].contig == first.contig and between <= MAX_EXTENT:
-                    n_places = group.n_places + (changes[i].start != last.start)
-                    joined = self._group([*group.of, i], between, n_places)
-                    if joined.cost <= group.cost + alone.cost and joined.n_rows <= n_rows:
-                        group = joined
+                    n = n_places + (changes[i].start != last.start)
+                    joined = self._layout(between, n, len(of) + 1)
+                    if joined.cost <= layout.cost + alone.cost and joined.n_rows <= n_rows:
+                        of.append(i)
+                        layout, n_places = joined, n
                         continue
-                yield group
-            group = alone
-        if group is not None:
-            yield group
+                yield _Group(of, layout.extent, layout.n_rows)
+            of, layout, n_places = [i], alone, 1
+        if of:
+            yield _Group(of, layout.extent, layout.n_rows)
 
-    def _group(self, of: list[int], between: int, n_places: int) -> _Group:
+    def _layout(self, between: int, n_places: int, n_changes: int) -> _Layout:
         """Return what a stretch for changes at some places costs and holds, as of SNVs."""
         extent = -(-between // _EXTENT_STEP) * _EXTENT_STEP
         # windows of places that are nearer than the shifts reach are the same ones
         n_windows = min(n_places * len(self._shifts), between + self._span + 1)
-        plan = self._plan(extent, n_windows, len(of), 1)
+        plan = self._plan(extent, n_windows, n_changes, 1)
         of_windows = n_windows * WINDOW_ROWS[plan.windows_from]
-        of_pairs = len(of) * len(self._shifts) * PAIR_ROWS
+        of_pairs = n_changes * len(self._shifts) * PAIR_ROWS
         n_rows = len(self._strands) * (WINDOW_BASES + self._span + extent + of_windows + of_pairs)
-        return _Group(of, extent, n_places, plan.cost, n_rows)
+        return _Layout(extent, plan.cost, n_rows)
 
     def _batch(self, changes: Sequence[Change], groups: Sequence[_Group]) -> Batch:
         """Return the batch of groups of one extent."""
@@ -230,7 +226,7 @@ class Stretches:
         self, changes: Sequence[Change], among: Sequence[int], n_rows: int
     ) -> Iterator[Batch]:
         """Yield batches of changes of length: a stretch with REF, and one with ALT."""
-        size = max(1, n_rows // (2 * self._group([0], 0, 1).n_rows))
+        size = max(1, n_rows // (2 * self._layout(0, 1, 1).n_rows))
         n_codes = WINDOW_BASES + self._span
         none = np.zeros(0, dtype=np.int64)
         for first in range(0, len(among), size):

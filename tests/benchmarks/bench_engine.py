@@ -85,9 +85,9 @@ def all_cores():
     ("name", "step", "n_plain", "n_fast", "goal"),
     [
         ("bundled", 3000, 16, 64, 4.5),
-        ("paper", 3000, 3, 16, 5),
+        ("paper", 3000, 16, 16, 5),
         ("bundled", 20, 16, 256, 10),
-        ("paper", 20, 3, 64, 10),
+        ("paper", 20, 16, 64, 10),
     ],
 )
 def test_speed_over_the_plain_loop(name, step, n_plain, n_fast, goal, capsys):

@@ -275,18 +275,14 @@ def test_a_batch_size_is_auto_or_a_count(run, few, size):
     assert "expected auto, or a count from 1 to 65536" in err
 
 
-@pytest.mark.parametrize("engine", ["incremental", "plain"])
-def test_engines_and_precisions_are_recorded(run, few, tmp_path, engine):
+@pytest.mark.parametrize(("engine", "size"), [("incremental", 108), ("plain", 64)])
+def test_engines_and_precisions_are_recorded(run, few, tmp_path, engine, size):
     code, _, err = score(run, few, "--engine", engine, "--precision", "float32")
     assert code == 0
     assert "on cpu in float32" in err
     record = json.loads((tmp_path / "few.mfd.stats.json").read_text())
-    made = (
-        record["provenance"]["scoring"]
-        if "scoring" in record["provenance"]
-        else record["provenance"]
-    )
-    assert (made["engine"], made["precision"], made["batch_size"]) == (engine, "float32", "auto")
+    made = record["provenance"]
+    assert (made["engine"], made["precision"], made["batch_size"]) == (engine, "float32", size)
 
 
 def test_strict_is_a_limit(run, few):

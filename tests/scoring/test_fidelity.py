@@ -59,6 +59,22 @@ def test_the_top_is_of_sizes(reference):
     assert not combined.is_good
 
 
+def test_a_constant_track_has_no_rank(reference):
+    reference[:, 2] = 0
+    for each in compare(batch(reference), batch(reference)):
+        assert each.worst_track == pytest.approx(1)
+        assert each.is_good
+
+
+def test_nothing_to_rank_is_not_good(reference):
+    combined, *_ = compare(batch(np.zeros((9, 5))), batch(np.zeros((9, 5))))
+    assert np.isnan(combined.median_track)
+    assert combined.relative == 0
+    assert not combined.is_good
+    one, *_ = compare(batch(reference[:2]), batch(reference[:2]))
+    assert not one.is_good  # one variant
+
+
 def test_other_variants_are_refused(reference):
     with pytest.raises(ValueError, match="other variants"):
         compare(batch(reference), batch(reference[1:]))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdvep.genomics.genome import Genome
+from mfdvep.genomics.sequences import decode
 from mfdvep.genomics.variants import Variant
 from mfdvep.genomics.vcf import open_vcf
 from mfdvep.model.checkpoint import load_model
@@ -154,20 +155,28 @@ def test_float32_with_the_bundled_model(shifts):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    positions=st.lists(st.integers(700, 1900), min_size=1, max_size=40),
-    shifts=st.sampled_from([1, 3, 11]),
+    seed=st.integers(0, 2**32 - 1),
+    chrom=st.sampled_from(["chr1", "chr2", "chr3"]),
+    first=st.integers(1, 5900),
+    step=st.sampled_from([0, 1, 3, 30, 200]),
+    n_variants=st.integers(1, 25),
+    shifts=st.sampled_from([1, 3, 11, "-64,0,64", "-9,-2,40"]),
     size=st.sampled_from([1, 7, 64]),
-    strand=st.sampled_from(["both", "forward"]),
+    strand=st.sampled_from(["both", "forward", "reverse"]),
 )
-def test_neighbours_share_a_stretch_and_change_nothing(genome, positions, shifts, size, strand):
-    """Any order, duplicates and several ALTs at one place; in float64, so that rounding is none."""
-    rng = np.random.default_rng(len(positions))
-    variants = []
-    for p in positions:
-        n = int(rng.choice([1, 1, 1, 2, 6]))
-        ref = BASES[p - 1 : p - 1 + n]
-        alt = "".join("ACGT"[("ACGT".index(b) + int(rng.integers(1, 4))) % 4] for b in ref)
-        variants.append(Variant("chr1", p, ref, alt, 0, 1))
+def test_neighbours_share_a_stretch_and_change_nothing(
+    genome, seed, chrom, first, step, n_variants, shifts, size, strand
+):
+    """Any order, duplicates, several ALTs at one place, SNVs, MNVs, indels, contig ends, N."""
+    rng = np.random.default_rng(seed)
+    length, variants = genome.contigs[chrom], []
+    for _ in range(n_variants):
+        p = 1 + (first + int(rng.integers(0, 1 + step * n_variants))) % length
+        n = min(int(rng.choice([1, 1, 1, 2, 6, 20, 64, 65])), length - p + 1)
+        ref = decode(genome.fetch(chrom, p - 1, p - 1 + n))
+        alt = "".join("ACGT"[("ACGTN".index(b) + int(rng.integers(1, 4))) % 4] for b in ref)
+        alt = alt if rng.random() < 0.8 else alt[: int(rng.integers(1, 20))]
+        variants.append(Variant(chrom, p, ref, alt, 0, 1))
     model = make_model()
     options = {"shifts": shifts, "strand": strand, "precision": "float64", "batch_size": size}
     together = Scorer(model, genome, **options).score(variants)

@@ -219,6 +219,9 @@ def test_no_variants(scorer):
         ({"precision": "tf32"}, "tf32 is for CUDA"),
         ({"batch_size": 0}, "batch size 0"),
         ({"batch_size": "many"}, "batch size 'many'"),
+        ({"batch_size": 2.5}, "batch size 2.5"),
+        ({"batch_size": None}, "batch size None"),
+        ({"device": "meta"}, "device 'meta'"),
     ],
 )
 def test_options_refused(model, genome, options, says):
@@ -235,30 +238,37 @@ def test_damaged_weights_do_not_give_numbers(genome):
 
 
 @pytest.mark.parametrize("engine", ["incremental", "plain"])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("CUDA out of memory. Tried 2 GiB"), MemoryError(),
+              RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")]
+)  # fmt: skip
 def test_too_little_memory_halves_the_batch_and_says_so_once(
-    model, genome, scorer, engine, monkeypatch
+    model, genome, scorer, engine, error, monkeypatch
 ):
-    tight = Scorer(model, genome, shifts=3, device="cpu", engine=engine, batch_size=64)
+    """After two batches that fitted, of which one has been given out."""
+    sizes = [4, 2, 1] if engine == "incremental" else [24, 12, 6]
+    tight = Scorer(model, genome, shifts=3, device="cpu", engine=engine, batch_size=sizes[0])
     pairs, asked = tight._engine.pairs, []
 
     def limited(changes, size):
-        asked.append(size)
+        asked.append((size, len(changes)))
         for number, found in enumerate(pairs(changes, size)):
-            if size > 16 and number == (0 if engine == "incremental" else 1):
-                raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+            if size > sizes[-1] and number == 2:
+                raise error
             yield found
 
     monkeypatch.setattr(tight._engine, "pairs", limited)
     many = [snv(p) for p in range(700, 3300, 29)]
-    with pytest.warns(RuntimeWarning, match="16 windows at once from here on") as told:
+    with pytest.warns(RuntimeWarning, match="going on with half as many") as told:
         found = tight.score(many)
-    assert asked == [64, 32, 16]
+    assert [size for size, _ in asked] == sizes
+    assert len(many) == asked[0][1] > asked[1][1] > asked[2][1]
     assert len(told) == 1
     for kind in KINDS:
         expected = getattr(scorer.score(many), kind)
         assert np.allclose(getattr(found, kind), expected, rtol=0, atol=3e-6)
-    tight.score(many[:30])
-    assert asked[3:] == [16]
+    tight.score(many[:9])
+    assert asked[3:] == [(sizes[-1], 9)]
 
 
 def test_no_memory_for_one_window(model, genome, monkeypatch):
@@ -272,14 +282,15 @@ def test_no_memory_for_one_window(model, genome, monkeypatch):
         scorer.score([snv(2000)])
 
 
-def test_another_error_is_not_taken_for_it(model, genome, monkeypatch):
+@pytest.mark.parametrize("says", ["shapes differ", "an illegal memory access was encountered"])
+def test_another_error_is_not_taken_for_it(model, genome, says, monkeypatch):
     scorer = Scorer(model, genome, shifts=3, device="cpu")
 
     def broken(changes, size):
-        raise RuntimeError("shapes differ")
+        raise RuntimeError(says)
 
     monkeypatch.setattr(scorer._engine, "pairs", broken)
-    with pytest.raises(RuntimeError, match="shapes differ"):
+    with pytest.raises(RuntimeError, match=says):
         scorer.score([snv(2000)])
 
 
@@ -287,8 +298,24 @@ def test_alleles_a_second(scorer):
     assert 0 < scorer.alleles_per_second() < 1e6
 
 
+def test_a_value_too_large_for_a_precision_is_told_apart(genome):
+    large = make_model()
+    with torch.no_grad():
+        large.trunk.tower[3][0][2].weight *= 1e6
+    Scorer(large, genome, shifts=1, precision="float32").score([snv(2000)])
+    with pytest.raises(ModelError, match=r"not finite in float16.*try --precision float32"):
+        Scorer(large, genome, shifts=1, precision="float16").score([snv(2000)])
+
+
 @pytest.mark.gpu
-def test_a_gpu_gives_the_same(genome, scorer):
-    on_gpu = Scorer(make_model(), genome, shifts=3, device="cuda").score(list(VARIANTS.values()))
+@pytest.mark.parametrize("engine", ["incremental", "plain"])
+@pytest.mark.parametrize(
+    ("precision", "apart"), [("float32", 3e-6), ("tf32", 3e-3), ("float16", 3e-3)]
+)
+def test_a_gpu_gives_the_same(genome, scorer, engine, precision, apart):
+    options = {"shifts": 3, "device": "cuda", "engine": engine, "precision": precision}
+    on_gpu = Scorer(make_model(), genome, **options).score(list(VARIANTS.values()))
     on_cpu = scorer.score(list(VARIANTS.values()))
-    assert np.allclose(on_gpu.combined, on_cpu.combined, rtol=0, atol=1e-4)
+    for kind in KINDS:
+        expected = getattr(on_cpu, kind)
+        assert np.allclose(getattr(on_gpu, kind), expected, rtol=0, atol=apart)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from conftest import make_model, write_fasta
 
@@ -49,6 +50,8 @@ def test_random_variants(genome):
     variants = random_variants(genome, 50, np.random.default_rng(0))
     assert variants == random_variants(genome, 50, np.random.default_rng(0))
     assert sum(len(v.ref) == len(v.alt) for v in variants) == 40
+    assert sum(len(v.ref) == len(v.alt) > 1 for v in variants) == 10
+    assert [v.pos - variants[0].pos for v in variants[:3]] == [0, 20, 40]
     for v in variants:
         assert v.ref == decode(genome.fetch(v.chrom, v.start, v.end))
         assert v.ref != v.alt
@@ -60,6 +63,23 @@ def test_unknown_sequence_is_refused(tmp_path):
         pytest.raises(InputError, match="found 0 of 5 places"),
     ):
         random_variants(unknown, 5, np.random.default_rng(0))
+
+
+def test_what_overflows_is_not_good(genome, monkeypatch):
+    monkeypatch.setattr("mfdvep.scoring.selftest.precisions_of", lambda device: ["float16"])
+    model = make_model(width=16)
+    with torch.no_grad():
+        model.trunk.tower[3][0][2].weight *= 1e6
+    found = selftest(model, genome, n_alleles=3, shifts=1, device="cpu")
+    assert not found.ways[-1].is_good
+    assert "nan" in render(found)
+
+
+def test_the_command_fails_where_the_engine_does(monkeypatch):
+    monkeypatch.setattr("mfdvep.scoring.shared.halve", lambda rows: rows[:, ::2])
+    done = CliRunner().invoke(command, ["--alleles", "3", "--shifts", "1", "--device", "cpu", "-q"])
+    assert done.exit_code == 1
+    assert "TOO LARGE" in done.output
 
 
 def test_the_command():
