@@ -1,7 +1,7 @@
 """A VCF in; an annotated VCF, tables and a run record out: read -> score -> write, in chunks.
 
-The three overlap: one thread reads and checks, this one runs the model, another
-writes. What a chunk gives is kept in a folder until all are done, so that a run can be resumed.
+The three overlap: one thread reads and checks, this one runs the model, another writes. What a
+chunk gives is kept in a folder until all are done, so that a run can be resumed.
 """
 
 from __future__ import annotations

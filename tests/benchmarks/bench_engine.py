@@ -1,6 +1,6 @@
-"""The incremental engine against the plain loop: ratios, FLOPs, precision, memory.
+"""The incremental engine against the plain loop: ratios, FLOPs, memory. RESULTS.md has what came.
 
-One command makes all of RESULTS.md: python -m pytest -m bench -s tests/benchmarks/bench_engine.py
+python -m pytest -m bench -s tests/benchmarks/bench_engine.py
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def matmul_rate() -> float:
 
 
 def timed(scorer: Scorer, variants: list[Variant]) -> float:
-    """Return seconds an allele, windows cut beforehand."""
+    """Return seconds an allele, variants checked beforehand."""
     prepared = scorer.windows.prepare(variants)
     began = time.perf_counter()
     scorer.score_prepared(prepared)
@@ -105,8 +105,12 @@ def test_speed_over_the_plain_loop(name, step, n_plain, n_fast, goal, capsys):
                 scorer.score(variants[:n])
             flops.append(counter.get_total_flops() / n)
         peak = matmul_rate()
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            plain._model.features(torch.zeros(1, 1153, dtype=torch.long, device=DEVICE))
+        a_window = counter.get_total_flops()
         a, b = (scorer.score(variants[:n_plain]) for scorer in (plain, fast))
         apart = max(float(np.abs(getattr(a, k) - getattr(b, k)).max()) for k in KINDS)
+        largest = max(float(np.abs(getattr(a, k)).max()) for k in KINDS)
     with capsys.disabled():
         print(
             f"\n{machine(DEVICE)}\n{name}, an SNV every {step} bases: {1 / quick:.1f} alleles/s, "
@@ -114,10 +118,13 @@ def test_speed_over_the_plain_loop(name, step, n_plain, n_fast, goal, capsys):
             f"{flops[1] / 1e9:.2f}, plain {flops[0] / 1e9:.2f}: 1/{flops[0] / flops[1]:.2f}; "
             f"at {flops[1] / quick / 1e9:.0f} GFLOP/s, plain {flops[0] / slow / 1e9:.0f}, of "
             f"{peak / 1e9:.0f} for products: {flops[1] / quick / peak:.0%}, plain "
-            f"{flops[0] / slow / peak:.0%}\n  largest difference of an effect {apart:.1e}"
+            f"{flops[0] / slow / peak:.0%}\n  largest difference of an effect {apart:.1e}, largest "
+            f"effect {largest:.1e}"
         )
+    assert flops[0] == pytest.approx(44 * a_window, rel=0.03)  # the plain loop wastes nothing
     assert ratio >= goal
-    assert apart <= 1e-6 or name == "paper"  # random weights blow up rounding; see selftest
+    # random weights of this size blow rounding up; RESULTS.md has what trained ones give
+    assert apart <= (1e-6 if name == "bundled" else 1e-3 * largest)
 
 
 @pytest.mark.parametrize(("name", "n"), [("bundled", 64), ("paper", 16)])
@@ -144,14 +151,15 @@ from benchmarks.bench_engine import every, model_of
 from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.selftest import simulated_genome
 name, engine, size = sys.argv[3:]
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+def memory(which):
+    return int(re.search(which + r":\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 with simulated_genome(300_000) as genome:
     scorer = Scorer(model_of(name), genome, engine=engine, precision="float32",
                     batch_size=int(size), device="cpu")
-    before = peak()
+    before = memory("VmRSS")
+    open("/proc/self/clear_refs", "w").write("5")  # the largest from here on
     scorer.score(every(genome, max(1, 2 * int(size) // 8), 1000))
-print(before, peak())
+print(before, memory("VmHWM"))
 """
 
 
