@@ -80,6 +80,7 @@ ROOMS = {
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {"scoring.tables", "scoring.matrix", "scoring.sparse", "training.dataset"},
     "sklearn": {"training"},
+    "h5py": {"training.archive"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from mfdvep.cli.progress import progress_bar
 
 _PATH = click.Path(path_type=Path)
+_OF_ARCHIVE = {"max_n", "test", "validation", "exclude", "force"}
 
 
 def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
@@ -67,6 +70,12 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     show_default=True,
     help="Leave out bins with a larger fraction of N in their window.",
 )
+@click.option(
+    "--mfd-archive",
+    type=_PATH,
+    help="Labels of the published archive (HDF5); EXPERIMENTS is its metadata table.",
+)
+@click.option("--bins", type=_PATH, help="BED of the archive's bins.")
 @click.option("--blacklist", type=_PATH, help="BED; leave out the bins that overlap it.")
 @click.option(
     "--peaks-column",
@@ -90,7 +99,17 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the random choice.")
 @click.option("--force", is_flag=True, help="Replace a training set that is there.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def prepare(experiments: Path, fasta: Path, output: Path, quiet: bool, **options: Any) -> None:
+@click.pass_context
+def prepare(
+    ctx: click.Context,
+    experiments: Path,
+    fasta: Path,
+    output: Path,
+    quiet: bool,
+    mfd_archive: Path | None,
+    bins: Path | None,
+    **options: Any,
+) -> None:
     """Make a training set from EXPERIMENTS, a tab-separated table, one row an experiment.
 
     The table names each experiment's peaks (BED, narrowPeak or broadPeak; plain, gzip or bgzip)
@@ -100,10 +119,21 @@ def prepare(experiments: Path, fasta: Path, output: Path, quiet: bool, **options
     Example:
       mfdvep prepare experiments.tsv -f genome.fa.gz -o human.set --min-peaks 100 \\
         --test chr20 --validation chr21,chr1
+      mfdvep prepare metadata.tsv -f hg38.fa --mfd-archive labels.h5 --bins bins.bed -o mfd.set
     """
+    from mfdvep.training.archive import prepare_archive
     from mfdvep.training.prepare import prepare as make
 
     command = shlex.join(["mfdvep", *sys.argv[1:]])
+    if (mfd_archive is None) != (bins is None):
+        raise click.UsageError("--mfd-archive and --bins belong together; give both")
+    if mfd_archive is not None and bins is not None:
+        for name in set(options) - _OF_ARCHIVE:
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                option = name.replace("_", "-")
+                raise click.UsageError(f"--{option} is not for an archive, whose bins are chosen")
+        make = partial(prepare_archive, labels=mfd_archive, bins=bins)
+        options = {name: options[name] for name in _OF_ARCHIVE}
     with progress_bar("preparing", "experiments and contigs", quiet=quiet) as bar:
         made = make(experiments, fasta, output, command=command, progress=bar, **options)
     lines = [f"{output}: {made.n_tracks} of {made.n_experiments} experiments"]

@@ -33,6 +33,8 @@ class Intervals:
         (n,) int32, rank of the contig in the mapping that was given to `read_intervals`.
     start, end
         (n,) int64, 0-based, half-open, 0 <= start < end <= length of the contig.
+    row
+        (n,) int64, which interval of the file each is, from 0.
     absent
         Contig name as in the file -> number of its intervals, for contigs not in the genome.
     """
@@ -40,6 +42,7 @@ class Intervals:
     contig: np.ndarray
     start: np.ndarray
     end: np.ndarray
+    row: np.ndarray
     absent: dict[str, int]
 
     def __len__(self) -> int:
@@ -95,7 +98,7 @@ def read_intervals(
         )
     counts = np.bincount(name_index[~known], minlength=len(names))
     absent = {name: int(n) for name, n in zip(names, counts, strict=True) if n}
-    return Intervals(contig[known], start[known], end[known], absent)
+    return Intervals(contig[known], start[known], end[known], np.flatnonzero(known), absent)
 
 
 def merge(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mfdvep.errors import InputError
 from mfdvep.genomics.sequences import WINDOW_BASES, reverse_complement
 from mfdvep.training.dataset import TrainingSet
 
@@ -44,9 +45,19 @@ def group_bins(data: TrainingSet, rows: np.ndarray, k: int, rng: np.random.Gener
     ----------
     rows
         Sorted rows of the set.
+
+    Raises
+    ------
+    InputError
+        k > 1, and bins are not on a grid.
     """
     if k == 1:
         return rows[:, None]
+    if (data.bin_start[rows] % data.bin_size).any():
+        raise InputError(
+            f"{data.folder}: its bins are not on a grid of {data.bin_size} bases, so neighbours "
+            "cannot share a sequence; set bins_per_sequence = 1 in the recipe"
+        )
     index = data.bin_start[rows] // data.bin_size
     contig = data.bin_contig[rows].astype(np.int64)
     # one axis for all contigs, on which two of them are never within k bins

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import h5py
 import numpy as np
 import pysam
 import pytest
@@ -70,3 +73,38 @@ def test_the_bin_is_the_one_that_models_predict(typed):
     result = CliRunner().invoke(prepare, [*typed, "--bin-size", "64"])
     assert result.exit_code == 2
     assert "No such option" in result.stderr
+
+
+@pytest.fixture
+def archive(typed, tmp_path):
+    """The same command line with an archive: A has a peak in the first of two bins."""
+    bins = tmp_path / "bins.bed"
+    bins.write_text("chr1\t1024\t1152\nchr2\t1024\t1152\n")
+    with h5py.File(tmp_path / "labels.h5", "w") as file:
+        file["query"], file["target"] = [0], [[0]]
+        file.attrs["query.md5"] = hashlib.md5(bins.read_bytes()).hexdigest()
+        file.attrs["target.labels"], file.attrs["target.N"] = [b"A"], 1
+    (tmp_path / "t.tsv").write_text("File.accession\tpeaks\nA\tnone.bed\n")
+    return [*typed, "--mfd-archive", str(tmp_path / "labels.h5"), "--bins", str(bins)]
+
+
+def test_an_archive(archive, tmp_path):
+    result = CliRunner().invoke(prepare, [*archive, "--test", "chr2"])
+    assert result.exit_code == 0, result.output
+    assert "1 of 1 experiments" in result.stderr
+    data = TrainingSet.open(tmp_path / "s")
+    assert data.bin_start.tolist() == [1024, 1024]
+    assert data.label_tracks.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("drop", "add", "says"),
+    [
+        (2, [], "--mfd-archive and --bins belong together"),
+        (0, ["--min-peaks", "3"], "--min-peaks is not for an archive"),
+    ],
+)
+def test_options_that_do_not_fit_an_archive(archive, drop, add, says):
+    result = CliRunner().invoke(prepare, [*archive[: len(archive) - drop], *add])
+    assert result.exit_code == 2
+    assert says in result.stderr

@@ -12,7 +12,7 @@ from mfdvep.training.peaks import Intervals
 
 def intervals(*rows: tuple[int, int, int]) -> Intervals:
     contig, start, end = np.array(rows, dtype=np.int64).reshape(-1, 3).T
-    return Intervals(contig.astype(np.int32), start, end, {})
+    return Intervals(contig.astype(np.int32), start, end, np.arange(len(start)), {})
 
 
 def test_peaks_at_the_ends_of_neighbouring_contigs_are_not_joined():
