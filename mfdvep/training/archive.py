@@ -18,13 +18,13 @@ import mfdvep
 from mfdvep.errors import InputError
 from mfdvep.files import sha256
 from mfdvep.genomics.genome import Genome
-from mfdvep.genomics.sequences import CENTRE, N_CODE, WINDOW_BASES
+from mfdvep.genomics.sequences import WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
 from mfdvep.training.dataset import MARKER, SetContig
 from mfdvep.training.experiments import few, split_contigs
 from mfdvep.training.folders import check_output
 from mfdvep.training.peaks import Intervals, read_intervals
-from mfdvep.training.prepare import BLOCK_BINS, PrepareSummary
+from mfdvep.training.prepare import BLOCK_BINS, PrepareSummary, n_unknown
 from mfdvep.training.set_writer import TrainingSetWriter
 
 ID_COLUMN = "File.accession"
@@ -305,14 +305,10 @@ def _add_bins(
         rows = found.row[mine[twice[0]]] + 1, found.row[mine[twice[0] + 1]] + 1
         raise InputError(f"{bins}: bins {rows[0]} and {rows[1]} are the same")
     n_rich = 0
-    unknown = np.concatenate([[0], np.cumsum(codes == N_CODE, dtype=np.int32)])
     for begin in range(0, len(mine), BLOCK_BINS):
         block = mine[begin : begin + BLOCK_BINS]
         start = found.start[block]
-        first = start + bin_size // 2 - CENTRE
-        low, high = np.clip(first, 0, len(codes)), np.clip(first + WINDOW_BASES, 0, len(codes))
-        n_unknown = WINDOW_BASES - (high - low) + unknown[high] - unknown[low]
-        keep = n_unknown <= max_n * WINDOW_BASES
+        keep = n_unknown(codes, start, bin_size) <= max_n * WINDOW_BASES
         n_rich += int((~keep).sum())
         offsets, tracks = archive.labels_of(found.row[block[keep]])
         writer.add_bins(start[keep], offsets, tracks)

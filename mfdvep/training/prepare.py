@@ -15,7 +15,7 @@ from mfdvep.files import sha256
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import CENTRE, N_CODE, WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
-from mfdvep.training.dataset import MARKER, PAD, SetContig
+from mfdvep.training.dataset import MARKER, SetContig
 from mfdvep.training.experiments import (
     DEFAULT_UNLABELLED_COLUMN,
     few,
@@ -224,16 +224,16 @@ def prepare(
             force=force,
         ) as writer:
             for done, (k, contig) in enumerate(zip(kept, contigs, strict=True), len(files) + 1):
-                padded = genome.fetch(contig.name, -PAD, contig.length + PAD)
-                writer.add_contig(padded[PAD : PAD + contig.length])
+                codes = genome.fetch(contig.name, 0, contig.length)
+                writer.add_contig(codes)
                 n_bins, offset = int(grid.count[k]), int(grid.first[k])
                 for begin in range(0, n_bins, BLOCK_BINS):
                     end = min(begin + BLOCK_BINS, n_bins)
                     count, tracks = labels.between(offset + begin, offset + end)
                     wanted = (count >= min_positives) | (rng.random(end - begin) < keep_others)
                     good = wanted & ~banned[offset + begin : offset + end]
-                    n_unknown = _n_counts(padded, begin, end, bin_size)
-                    keep = good & (n_unknown <= max_n * WINDOW_BASES)
+                    unknown = n_unknown(codes, np.arange(begin, end) * bin_size, bin_size)
+                    keep = good & (unknown <= max_n * WINDOW_BASES)
                     n_banned += int(wanted.sum() - good.sum())
                     n_rich += int(good.sum() - keep.sum())
                     start = (np.flatnonzero(keep) + begin) * bin_size
@@ -256,16 +256,23 @@ def prepare(
     )
 
 
-def _n_counts(padded: np.ndarray, begin: int, end: int, bin_size: int) -> np.ndarray:
-    """Return how many N are in the windows of the bins [begin, end), (end - begin,) int64.
+def n_unknown(codes: np.ndarray, start: np.ndarray, bin_size: int) -> np.ndarray:
+    """Return how many N are in the windows of bins, (n,) int64; what is beyond the contig counts.
 
-    `padded` are the codes of the contig with `PAD` more on both sides.
+    Parameters
+    ----------
+    codes
+        Of the contig, (length,) uint8.
+    start
+        (n,) of the bins, ascending.
     """
-    origin = PAD + bin_size // 2 - CENTRE
-    stretch = padded[origin + begin * bin_size : origin + end * bin_size + WINDOW_BASES]
-    total = np.concatenate([[0], np.cumsum(stretch == N_CODE)])
-    at = np.arange(end - begin) * bin_size
-    return total[at + WINDOW_BASES] - total[at]
+    if not len(start):
+        return np.zeros(0, dtype=np.int64)
+    first = start + bin_size // 2 - CENTRE
+    low, high = max(int(first[0]), 0), min(int(first[-1]) + WINDOW_BASES, len(codes))
+    total = np.concatenate([[0], np.cumsum(codes[low:high] == N_CODE)])
+    begin, end = (np.clip(at, low, high) - low for at in (first, first + WINDOW_BASES))
+    return WINDOW_BASES - (end - begin) + total[end] - total[begin]
 
 
 def _check_labelled(peaks: Intervals, labelled: np.ndarray, file: Path, genome: Genome) -> None:
