@@ -14,8 +14,10 @@ from mfdvep.errors import MfdvepError, one_line
 
 COMMANDS = {
     "score": "Annotate a VCF with effects split into biology and technique.",
+    "encode": "Choose ENCODE experiments and download their peaks.",
     "prepare": "Make a training set from peaks, metadata and a genome.",
     "train": "Train a model from a recipe and a training set.",
+    "sweep": "Train a recipe with several lambdas and seeds, into one table.",
     "evaluate": "Measure a model on held-out contigs.",
     "models": "List the bundled models.",
     "selftest": "Say how exact and how fast scoring is on this machine.",

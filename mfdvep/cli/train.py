@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
+from mfdvep.cli.interrupts import interrupt_after_the_step
 from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import InputError
 
@@ -72,7 +69,7 @@ def train(
     try:
         with (
             progress_bar("training", "steps", quiet=quiet) as bar,
-            _interrupt_after_the_step() as raise_interrupt,
+            interrupt_after_the_step() as raise_interrupt,
         ):
 
             def report(step: int, total: int, entry: dict[str, float]) -> None:
@@ -93,29 +90,3 @@ def train(
         f"validation loss {summary['bce']:.5f}",
         err=True,
     )
-
-
-@contextmanager
-def _interrupt_after_the_step() -> Iterator[Callable[[], None]]:
-    """Hold back the first SIGINT until the function that is given is called; the second ends all.
-
-    A run can be resumed exactly only from the end of a step.
-    """
-    held = False
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        nonlocal held
-        if held:
-            raise KeyboardInterrupt
-        held = True
-        click.echo("mfdvep: ends after this step; again to end at once", err=True)
-
-    def give() -> None:
-        if held:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, hold)
-    try:
-        yield give
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -71,12 +71,7 @@ def evaluate_model(
             f"{data.folder}: its {len(data.tracks)} tracks are not the model's "
             f"{len(model.tracks)}; evaluate on a set prepared with the same table and options"
         )
-    rows = data.rows(split)
-    n = len(rows) if n_bins is None else min(n_bins, len(rows))
-    if n < MIN_BINS:
-        remedy = f"prepare it with --{split}" if n == len(rows) else "raise --bins"
-        raise InputError(f"{data.folder}: {n} {split} bins; expected at least {MIN_BINS}; {remedy}")
-    rows = rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
+    rows = measured_rows(data, split, n_bins)
     groups = model.tracks[group_by]
     passes = 2 if strand == "both" else 1
     done = 0
@@ -130,6 +125,22 @@ def evaluate_model(
             for i, name in enumerate(model.tracks.names)
         ],
     }
+
+
+def measured_rows(data: TrainingSet, split: str, n_bins: int | None) -> np.ndarray:
+    """Return the rows of the bins that a model is measured on, (n,).
+
+    Raises
+    ------
+    InputError
+        Fewer than 20.
+    """
+    rows = data.rows(split)
+    n = len(rows) if n_bins is None else min(n_bins, len(rows))
+    if n < MIN_BINS:
+        remedy = f"prepare it with --{split}" if n == len(rows) else "raise --bins"
+        raise InputError(f"{data.folder}: {n} {split} bins; expected at least {MIN_BINS}; {remedy}")
+    return rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from mfdvep.errors import InputError
+from mfdvep.model.metadata import MetadataSchema
+from mfdvep.model.mfd import MFDModel
+from mfdvep.model.tracks import TrackTable
+from mfdvep.training.encode import COLUMNS
 from mfdvep.training.recipe import Recipe
 
 TRAIN = Path(__file__).resolve().parents[2] / "train"
@@ -27,6 +31,21 @@ steps = 5
 @pytest.mark.parametrize("path", sorted(TRAIN.glob("*.toml")), ids=lambda path: path.stem)
 def test_recipes_of_the_repository_are_read(path):
     assert Recipe.read(path).name == path.stem
+
+
+def test_the_papers_recipe_fits_what_encode_writes():
+    """Direct features for targets and assays; 17.8 million parameters without the metadata's."""
+    recipe = Recipe.read(TRAIN / "paper.toml")
+    columns = dict.fromkeys(("organ", "system", "developmental", "age"), ("", "x, y"))
+    columns |= {"target": ("CTCF", "H3K27ac"), "biosample": ("heart", "liver")}
+    columns |= {"assay": ("ATAC-seq", "TF ChIP-seq"), "released": ("2019-05-01", "2021-01-02")}
+    columns |= {"life_stage": ("adult", "embryonic"), "lab": ("a", "b")}
+    tracks = TrackTable({"experiment": ("E1", "E2"), **columns})
+    assert {v.column for v in recipe.model.variables} <= set(tracks.columns)
+    assert {v.column for v in recipe.model.variables} <= {*COLUMNS}
+    model = MFDModel(recipe.model, MetadataSchema.fit(recipe.model, tracks), tracks)
+    assert {"CTCF", "H3K27ac"} <= {name.split("=")[-1] for name in model.biological.direct_names}
+    assert sum(p.numel() for p in model.trunk.parameters()) == pytest.approx(17.8e6, rel=0.01)
 
 
 def test_a_recipe_is_named_after_its_file(tmp_path):
