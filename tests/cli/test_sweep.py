@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from training.simulated import simulate
-from training.test_sweep import RECIPE
+from training.simulated import RECIPE, simulate
 
 from mfdvep.training.trainer import Trainer
 

@@ -6,28 +6,9 @@ import os
 import signal
 
 import pytest
-from training.simulated import simulate
+from training.simulated import RECIPE, simulate
 
 from mfdvep.training.trainer import CHECKPOINT, MODEL, Trainer
-
-RECIPE = """
-[model]
-width = 8
-predictor_hidden = 8
-[[metadata]]
-column = "target"
-group = "biological"
-[[metadata]]
-column = "assay"
-group = "technical"
-[training]
-steps = 4
-sequences = 4
-bins_per_sequence = 4
-validation_bins = 20
-validate_every = 4
-precision = "float32"
-"""
 
 
 @pytest.fixture

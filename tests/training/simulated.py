@@ -18,6 +18,25 @@ from mfdvep.training.set_writer import TrainingSetWriter
 # clusters of a motif: a single one takes a network of this size minutes to find
 BIOLOGY = {"X": "TGACTCA" * 3, "Y": "CCACCAG" * 3, "Z": "GATAAGC" * 3}
 BIAS = {"a": "GGGCGGA" * 3, "b": "TTTATTC" * 3, "c": "ACACAGT" * 3}
+RECIPE = """
+[model]
+width = 8
+predictor_hidden = 8
+[[metadata]]
+column = "target"
+group = "biological"
+[[metadata]]
+column = "assay"
+group = "technical"
+[training]
+steps = 4
+sequences = 4
+bins_per_sequence = 4
+validation_bins = 20
+validate_every = 4
+precision = "float32"
+"""
+
 SLOT = 21  # bases of a bin that each motif has for itself, so that two never overlap
 MARGIN = 16  # bins at a contig's ends that are not in the set
 

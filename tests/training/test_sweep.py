@@ -7,32 +7,12 @@ import json
 
 import numpy as np
 import pytest
-from training.simulated import simulate
+from training.simulated import RECIPE, simulate
 
 from mfdvep.errors import InputError, OutputError
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.sweep import FIGURES, sweep
 from mfdvep.training.trainer import Trainer
-
-RECIPE = """
-[model]
-width = 8
-predictor_hidden = 8
-[[metadata]]
-column = "target"
-group = "biological"
-[[metadata]]
-column = "assay"
-group = "technical"
-[training]
-steps = 3
-sequences = 4
-bins_per_sequence = 4
-validation_bins = 20
-validate_every = 3
-checkpoint_every = 1
-precision = "float32"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +23,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def recipe(tmp_path):
     (tmp_path / "r.toml").write_text(RECIPE)
-    return Recipe.read(tmp_path / "r.toml")
+    return Recipe.read(tmp_path / "r.toml").override(steps=3)
 
 
 def table(folder):
