@@ -16,6 +16,12 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def md5(path: str | Path) -> str:
+    """Return the MD5 of a file, in hexadecimal, by which archives tell that it is the right one."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def check_outputs(
     outputs: Mapping[str, str | Path | None],
     inputs: Sequence[str | Path],

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mfdvep.model.trunk import TOKEN_CHANNELS, Trunk
+from mfdvep.model.trunk import Trunk, one_hot
 
 _BLOCK = 1 << 18  # numbers that a CPU activates at once, so that they stay in its cache
 # gelu(y) = h (1 + tanh(h (K1 + K2 h^2))) with h = y / 2
@@ -207,4 +207,4 @@ class FoldedTrunk:
 
     def one_hot(self, tokens: Tensor) -> Tensor:
         """Return rows (..., 16) of tokens 0..15; the zero row for 16."""
-        return F.one_hot(tokens, TOKEN_CHANNELS + 1)[..., :TOKEN_CHANNELS].to(self.dtype)
+        return one_hot(tokens).to(self.dtype)

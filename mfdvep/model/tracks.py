@@ -3,11 +3,43 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mfdvep.errors import InputError
+
+
+def read_rows(path: str | Path, *, is_header: Callable[[Sequence[str]], bool]) -> list[list[str]]:
+    """Return the header and the rows below it of a tab-separated file; nothing without a header.
+
+    UTF-8, with or without a byte order mark.
+
+    Parameters
+    ----------
+    is_header
+        Tells whether a line's fields are the header; lines before it are left out.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read; or a row is of another length than the header (line named).
+    """
+    found: list[list[str]] = []
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as handle:
+            reader = csv.reader(handle, delimiter="\t")
+            for row in reader:
+                if found and len(row) != len(found[0]):
+                    raise InputError(
+                        f"{path}:{reader.line_num}: {len(row)} fields; "
+                        f"the header has {len(found[0])}"
+                    )
+                if found or is_header(row):
+                    found.append(row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot read the table: {error}") from error
+    return found
 
 
 @dataclass(frozen=True)
@@ -43,24 +75,16 @@ class TrackTable:
         InputError
             No such file, no header, a repeated column, or a row of another length (line named).
         """
-        try:
-            with open(path, newline="", encoding="utf-8-sig") as handle:
-                reader = csv.reader(handle, delimiter="\t")
-                header = next(reader, None)
-                if not header:
-                    raise InputError(f"{path}: empty; expected a tab-separated table with a header")
-                if repeated := {name for name in header if header.count(name) > 1}:
-                    raise InputError(f"{path}:1: column names repeated: {sorted(repeated)}")
-                rows = []
-                for row in reader:
-                    if len(row) != len(header):
-                        raise InputError(
-                            f"{path}:{reader.line_num}: {len(row)} fields; "
-                            f"the header has {len(header)}"
-                        )
-                    rows.append(row)
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot read the table: {error}") from error
+
+        def is_header(fields: Sequence[str]) -> bool:
+            if not fields:
+                raise InputError(f"{path}: empty; expected a tab-separated table with a header")
+            if repeated := {name for name in fields if fields.count(name) > 1}:
+                raise InputError(f"{path}:1: column names repeated: {sorted(repeated)}")
+            return True
+
+        header, *rows = read_rows(path, is_header=is_header) or [[]]
+        is_header(header)  # of a file without a line
         values = zip(*rows, strict=True) if rows else [() for _ in header]
         return cls({name: tuple(column) for name, column in zip(header, values, strict=True)})
 

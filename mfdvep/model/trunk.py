@@ -39,6 +39,11 @@ def tokens_of(codes: Tensor) -> Tensor:
     return torch.where(known, 4 * first + second, TOKEN_CHANNELS)
 
 
+def one_hot(tokens: Tensor) -> Tensor:
+    """Return the integer rows (..., 16) of tokens 0..15; the zero row for 16."""
+    return F.one_hot(tokens, TOKEN_CHANNELS + 1)[..., :TOKEN_CHANNELS]
+
+
 def encode_tokens(codes: Tensor) -> Tensor:
     """Return the one-hot dinucleotides of base codes.
 
@@ -53,8 +58,7 @@ def encode_tokens(codes: Tensor) -> Tensor:
         (n, 16, L) float32; token i covers bases i and i + 1, channel 4 * first + second.
         A token that touches a code above 3 is the zero vector.
     """
-    one_hot = F.one_hot(tokens_of(codes), TOKEN_CHANNELS + 1)[..., :TOKEN_CHANNELS]  # (n, L, 16)
-    return one_hot.transpose(1, 2).float().contiguous()
+    return one_hot(tokens_of(codes)).transpose(1, 2).float().contiguous()
 
 
 def _halve(x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 from mfdvep.model.folded import FoldedTrunk, Level
 from mfdvep.model.trunk import tokens_of
 from mfdvep.scoring.geometry import LAST_LEVEL, LAST_ROWS
-from mfdvep.scoring.shared import LevelRows, Windows, halve, take
+from mfdvep.scoring.shared import LevelRows, Windows, halve, pool_dense, take
 
 
 class Changes(NamedTuple):
@@ -120,7 +120,7 @@ class ChangedRows:
         reference = take(before.h, origin[:, None] + self._indices(n + 2 * half))
         changed = reference.clone()
         changed[:, half : half + n] += self.by
-        pooled = [torch.maximum(x[:, :-half], x[:, half:]) for x in (changed, reference)]
+        pooled = (pool_dense(changed, half), pool_dense(reference, half))
         self.by = torch.sub(*(layer.entered(x) for x in pooled))  # (n_c, n + half, channels)
         self._start = self._start - half
 

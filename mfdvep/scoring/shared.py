@@ -63,6 +63,11 @@ def halve(rows: Tensor) -> Tensor:
     return torch.maximum(rows[:, ::2], rows[:, 1::2])
 
 
+def pool_dense(rows: Tensor, half: int) -> Tensor:
+    """Return the larger of each row and that `half` after it: (n, L, c) -> (n, L - half, c)."""
+    return torch.maximum(rows[:, :-half], rows[:, half:])
+
+
 class Reference:
     """Computes the rows of the reference, level by level.
 
@@ -114,9 +119,7 @@ class Reference:
         if self.rows is None:
             x = self._trunk.one_hot(self._tokens)  # (B, T, 16)
         else:
-            half = dilation // 2
-            h = self.rows.h
-            x = layer.entered(torch.maximum(h[:, :-half], h[:, half:]))
+            x = layer.entered(pool_dense(self.rows.h, dilation // 2))
         c = layer.convolution(x, dilation=dilation)  # (B, T', channels)
         covered = dense_rows(self.level, self._tokens.shape[1])
         token_origin = self._indices(len(c)) * len(covered) - covered.start
@@ -133,8 +136,7 @@ class Reference:
         if self.rows is None:
             n = 2 * STEM_REACH  # tokens of each end
             index = torch.cat([self._indices(n, WINDOW_TOKENS - n), self._indices(n)])
-            tokens = self._tokens.shape[1] * self._windows.stretch + self._windows.offset
-            ends = self._tokens.reshape(-1)[tokens[:, None] + index]  # (n_w, 2 n)
+            ends = self._tokens_at(index)  # (n_w, 2 n)
             gap = ends.new_full((len(ends), STEM_REACH), TOKEN_CHANNELS)  # the zero row
             x = self._trunk.one_hot(torch.cat([ends[:, :n], gap, ends[:, n:]], dim=1))
         else:
@@ -157,6 +159,11 @@ class Reference:
         c = layer.convolution(x)  # (n_w, 2 n_edge and rows around the zeros, channels)
         return layer.residual(torch.cat([c[:, :n_edge], c[:, -n_edge:]], dim=1))
 
+    def _tokens_at(self, j: Tensor) -> Tensor:
+        """Return tokens j of all windows, (n_w, len(j))."""
+        first = self._tokens.shape[1] * self._windows.stretch + self._windows.offset
+        return self._tokens.reshape(-1)[first[:, None] + j]
+
     def _interior(self, j: Tensor) -> Tensor:
         """Return rows j of all windows, (n_w, len(j), channels), of the level before."""
         assert self.rows is not None
@@ -168,9 +175,7 @@ class Reference:
         before = self.rows
         padding = REACH
         if before is None:
-            tokens = self._tokens.shape[1] * self._windows.stretch + self._windows.offset
-            index = tokens[:, None] + self._indices(WINDOW_TOKENS)
-            x = self._trunk.one_hot(self._tokens.reshape(-1)[index])  # (n_w, 1152, 16)
+            x = self._trunk.one_hot(self._tokens_at(self._indices(WINDOW_TOKENS)))
             padding = STEM_REACH
         elif self._edges is None:
             x = layer.entered(halve(before.h))
@@ -190,7 +195,7 @@ class Reference:
         assert edges is not None
         n_known = EDGE_ROWS[self.level - 1]
         n_pooled = -(-n_known // 2)
-        pooled = torch.maximum(before.h[:, :-half], before.h[:, half:])  # (B, T' - half, channels)
+        pooled = pool_dense(before.h, half)  # (B, T' - half, channels)
         # the rows of `pooled` lie as those of `h`, but for `half` fewer a stretch
         origin = before.window_origin - half * self._windows.stretch
         n_inner = WINDOW_ROWS[self.level] - 2 * n_pooled

@@ -197,25 +197,14 @@ class Stretches:
         keys, pair_window = np.unique(stretch[:, None] * n_codes + offsets, return_inverse=True)
         window_stretch, window_offset = np.divmod(keys, n_codes)
         pair_change = np.repeat(np.arange(len(of)), len(self._shifts))
-        forward = (codes, window_offset, at, bases)
-        backward = (
-            reverse_complement(codes),
-            n_codes - WINDOW_BASES - window_offset,
-            n_codes - at - n_bases,
-            reverse_complement(bases),
-        )
-        of_strand = [(forward, backward)[strand] for strand in self._strands]
-        codes, window_offset, at, bases = (
-            np.concatenate(parts) for parts in zip(*of_strand, strict=True)
-        )
         return Batch(
             of=of,
-            codes=codes,
+            codes=self._bases(codes),
             window_stretch=self._on_strands(window_stretch, len(groups)),
-            window_offset=window_offset,
+            window_offset=self._places(window_offset, n_codes - WINDOW_BASES),
             change_stretch=self._on_strands(stretch, len(groups)),
-            change_start=at,
-            change_bases=bases,
+            change_start=self._places(at, n_codes - n_bases),
+            change_bases=self._bases(bases),
             pair_change=self._on_strands(pair_change, len(of)),
             pair_window=self._on_strands(pair_window.reshape(-1), len(keys)),
             pair_other=None,
@@ -232,22 +221,15 @@ class Stretches:
         for first in range(0, len(among), size):
             of = np.array(among[first : first + size])
             pairs = np.stack([changes[i].sequences(n_codes) for i in of], axis=1)  # (2, n, T + 1)
-            codes = pairs.reshape(-1, n_codes)
-            offset = np.tile(self._shifts - self._shifts[0], len(codes))
-            of_strand = [
-                (codes, offset),
-                (reverse_complement(codes), n_codes - WINDOW_BASES - offset),
-            ]
-            codes, offset = (
-                np.concatenate([of_strand[strand][k] for strand in self._strands]) for k in (0, 1)
-            )
+            codes = self._bases(pairs.reshape(-1, n_codes))
+            offset = np.tile(self._shifts - self._shifts[0], pairs.shape[0] * pairs.shape[1])
             n_pairs = len(of) * len(self._shifts)
             window = np.arange(2 * n_pairs).reshape(2, n_pairs)  # REF, ALT
             yield Batch(
                 of=of,
                 codes=codes,
                 window_stretch=np.repeat(np.arange(len(codes)), len(self._shifts)),
-                window_offset=offset,
+                window_offset=self._places(offset, n_codes - WINDOW_BASES),
                 change_stretch=none,
                 change_start=none,
                 change_bases=none.reshape(0, 1).astype(np.uint8),
@@ -256,6 +238,16 @@ class Stretches:
                 pair_other=self._on_strands(window[1], 2 * n_pairs),
                 plan=self._plan(0, len(self._shifts), 0, 1),
             )
+
+    def _bases(self, codes: np.ndarray) -> np.ndarray:
+        """Return codes (n, L), read on each strand in turn."""
+        return np.concatenate(
+            [reverse_complement(codes) if strand else codes for strand in self._strands]
+        )
+
+    def _places(self, first: np.ndarray, last: int) -> np.ndarray:
+        """Return first bases (n,) of what may lie as far right as `last`, seen on each strand."""
+        return np.concatenate([last - first if strand else first for strand in self._strands])
 
     def _on_strands(self, index: np.ndarray, n: int) -> np.ndarray:
         """Return an index into n things for each strand in turn."""

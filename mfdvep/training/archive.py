@@ -5,7 +5,6 @@ Source: figshare 38200983; science.md "Training data".
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 
 import mfdvep
 from mfdvep.errors import InputError
-from mfdvep.files import sha256
+from mfdvep.files import md5, sha256
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
@@ -110,7 +109,7 @@ def open_archive(labels: str | Path, bins: str | Path, n_bins: int) -> Iterator[
         for name in ("query.md5", "target.labels", "target.N"):
             if name not in file.attrs:
                 raise InputError(f"{labels}: no attribute {name!r}; it has: {few(file.attrs)}")
-        expected, found = _text(file.attrs["query.md5"]), _md5(bins)
+        expected, found = _text(file.attrs["query.md5"]), md5(bins)
         if expected != found:
             raise InputError(
                 f"{bins}: md5 {found}; {labels} is for a BED of md5 {expected}: give that file, "
@@ -149,11 +148,6 @@ def _offsets(query: Any, n_bins: int, labels: str | Path) -> np.ndarray:
 def _text(value: Any) -> str:
     value = np.ravel(value)[0]
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _md5(path: str | Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def prepare_archive(

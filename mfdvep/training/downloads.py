@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import mfdvep
 from mfdvep.errors import InputError, OutputError
+from mfdvep.files import md5
 
 TRIES = 3
 GIVE_UP_AFTER = 20
@@ -150,8 +150,8 @@ def _fetch(file: Download, pause: float, stop: threading.Event) -> int | None:
         size = part.stat().st_size
         if file.size is not None and size != file.size:
             found = f"{size} bytes, expected {file.size}"
-        elif (md5 := _md5(part)) != file.md5:
-            found = f"MD5 {md5}, expected {file.md5}"
+        elif (digest := _md5(part)) != file.md5:
+            found = f"MD5 {digest}, expected {file.md5}"
         else:
             try:
                 os.replace(part, file.path)
@@ -221,10 +221,7 @@ def _save(answer: http.client.HTTPResponse, part: Path, offset: int, stop: threa
 def _md5(path: Path) -> str | None:
     """Return the MD5 of a file in hexadecimal, None where there is none."""
     try:
-        with open(path, "rb") as handle:
-            return hashlib.file_digest(
-                handle, lambda: hashlib.md5(usedforsecurity=False)
-            ).hexdigest()
+        return md5(path)
     except FileNotFoundError:
         return None
     except OSError as error:

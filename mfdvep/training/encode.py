@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from mfdvep.errors import InputError, OutputError
 from mfdvep.files import Parts, check_outputs
-from mfdvep.model.tracks import TrackTable
+from mfdvep.model.tracks import TrackTable, read_rows
 from mfdvep.training.downloads import Download, DownloadSummary, download
 from mfdvep.training.experiments import few
 
@@ -165,27 +164,16 @@ def read_files(path: Path) -> list[Row]:
     InputError
         No such file, no header or rows, a row of another length, a missing column.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as handle:
-            reader = csv.reader(handle, delimiter="\t")
-            # a report begins with its time and address
-            header = next(r for r in reader if r and r[0][:1] != "#" and "://" not in r[-1])
-            place = _columns(path, header)
-            rows = []
-            for fields in reader:
-                if len(fields) != len(header):
-                    raise InputError(
-                        f"{path}:{reader.line_num}: {len(fields)} fields; "
-                        f"the header has {len(header)}"
-                    )
-                rows.append(_normalised({name: fields[i].strip() for name, i in place.items()}))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot read the table: {error}") from error
-    except StopIteration:
-        raise InputError(f"{path}: no header; expected ENCODE's metadata.tsv") from None
-    if not rows:
+    # a report begins with its time and address
+    found = read_rows(path, is_header=lambda r: bool(r) and r[0][:1] != "#" and "://" not in r[-1])
+    if not found:
+        raise InputError(f"{path}: no header; expected ENCODE's metadata.tsv")
+    place = _columns(path, found[0])
+    if len(found) == 1:
         raise InputError(f"{path}: no rows below the header; choose files on the portal first")
-    return rows
+    return [
+        _normalised({name: fields[i].strip() for name, i in place.items()}) for fields in found[1:]
+    ]
 
 
 def select(rows: list[Row], chosen: Selection, path: Path) -> tuple[list[Row], dict[str, int]]:

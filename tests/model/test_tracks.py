@@ -38,3 +38,9 @@ def test_tables_refused(tmp_path, text, says):
 def test_a_missing_table_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot read"):
         TrackTable.read(tmp_path / "none.tsv")
+
+
+def test_a_field_too_long_for_a_table_is_one_line(tmp_path):
+    (tmp_path / "t.tsv").write_text("a\tb\n" + "x" * 200_000 + "\ty\n")
+    with pytest.raises(InputError, match="cannot read the table: field larger than"):
+        TrackTable.read(tmp_path / "t.tsv")
