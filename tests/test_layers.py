@@ -31,7 +31,7 @@ LEVELS = {
     "genomics": 4,
     "genomics.vcf_output": 5,
     "model": 2,
-    "scoring.overlap": 1,
+    "overlap": 1,
     "scoring.chunks": 2,
     "scoring.geometry": 3,
     "scoring.shared": 4,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mfdvep.cli.interrupts import interrupt_after_the_step
 from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import InputError
+
+if TYPE_CHECKING:
+    from mfdvep.training.trainer import Trainer
 
 _SHOWN = ("bce", "dependence", "validation_bce", "validation_auroc")
 
@@ -46,15 +50,19 @@ def train(
     with the weights of the smallest validation loss at its end. Ctrl-C ends it after the step at
     hand, and --resume goes on from there; a second one ends it at once.
 
+    Under torchrun its processes share every batch, a GPU each, and give what one process gives.
+
     \b
     Example:
       mfdvep train train/regulome45.toml --data runs/regulome45.set -o runs/mine
+      torchrun --nproc-per-node 8 -m mfdvep train train/paper.toml
     """
     import torch
 
+    from mfdvep.model.processes import together
     from mfdvep.training.dataset import TrainingSet
     from mfdvep.training.recipe import Recipe
-    from mfdvep.training.trainer import MODEL, Trainer
+    from mfdvep.training.trainer import Trainer
 
     plan = Recipe.read(recipe).override(steps=steps, independence=independence, seed=seed)
     folder, run = data or plan.data, output or plan.output
@@ -65,7 +73,12 @@ def train(
         )
     if threads:
         torch.set_num_threads(threads)
-    trainer = Trainer(plan, TrainingSet.open(folder), run, device=device)
+    with together(device) as own:
+        _run(Trainer(plan, TrainingSet.open(folder), run, device=own), resume, quiet)
+
+
+def _run(trainer: Trainer, resume: bool, quiet: bool) -> None:
+    quiet = quiet or not trainer.writes
     try:
         with (
             progress_bar("training", "steps", quiet=quiet) as bar,
@@ -79,14 +92,17 @@ def train(
 
             summary = trainer.run(resume=resume, progress=report)
     except KeyboardInterrupt:
+        if not trainer.writes:
+            raise
         if trainer.saved_step is not None:
             kept = f"the same command with --resume goes on from step {trainer.saved_step}"
             click.echo(f"mfdvep: {kept}", err=True)
         elif not resume:
             click.echo("mfdvep: no step is kept; start again", err=True)
         raise
-    click.echo(
-        f"{Path(run) / MODEL}: best of {summary['steps']} steps at {summary['best_step']}, "
-        f"validation loss {summary['bce']:.5f}",
-        err=True,
-    )
+    if trainer.writes:
+        click.echo(
+            f"{trainer.output / 'model'}: best of {summary['steps']} steps at "
+            f"{summary['best_step']}, validation loss {summary['bce']:.5f}",
+            err=True,
+        )

@@ -89,6 +89,10 @@ class ModelConfig:
         Width of the two hidden layers of each group's MLP.
     predictor_hidden
         Width of the three hidden layers of the adversarial predictors (not part of the model).
+    dropout
+        Share of activations left out at random in training; see `Trunk`. 0 in the paper.
+    plain
+        The baseline: no metadata, free output weights, and halves that mean nothing.
     """
 
     variables: tuple[Variable, ...]
@@ -97,6 +101,8 @@ class ModelConfig:
     biological_hidden: int = 256
     technical_hidden: int = 128
     predictor_hidden: int = 1024
+    dropout: float = 0.0
+    plain: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "variables", tuple(self.variables))
@@ -105,7 +111,11 @@ class ModelConfig:
             raise InputError(
                 f"model: width {self.width} and n_latent {self.n_latent} must be even and positive"
             )
-        for group in GROUPS:
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"model: dropout {self.dropout} must be at least 0 and below 1")
+        if self.plain and self.variables:
+            raise InputError("model: plain, but there is metadata; leave out one of the two")
+        for group in () if self.plain else GROUPS:
             if not any(variable.group == group for variable in self.variables):
                 raise InputError(f"metadata: no {group} column; each half needs at least one")
 

@@ -199,7 +199,7 @@ class FoldedTrunk:
             self.levels.append(Level(Activation(norm), convolution, *_residual(after, own)))
         self.blocks = []
         blocks: Any = trunk.blocks
-        for enter, inner in (block.layers for block in blocks):
+        for enter, inner in (block.layers[:2] for block in blocks):
             first, second = Product(enter[2], full), Product(inner[2], full)
             self.blocks.append(Block(Activation(enter[0]), first, Activation(inner[0]), second))
         self.exit = Activation(trunk.pointwise[0])

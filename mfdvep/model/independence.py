@@ -5,39 +5,79 @@ Source: science.md "Independence" (MFD eq. 3 and 4).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from mfdvep.model.mfd import Features
+from mfdvep.model.normalisation import BatchNorm
+from mfdvep.model.processes import total
+
+_DECAY = 0.05  # share of the newest batch in the moments
+_RIDGE = 1e-3  # added to variances of 1
 
 
 def _predictor(n_features: int, hidden: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n_in in (n_features, hidden, hidden):
-        layers += [nn.Linear(n_in, hidden, bias=False), nn.BatchNorm1d(hidden), nn.LeakyReLU()]
+        layers += [nn.Linear(n_in, hidden, bias=False), BatchNorm(hidden), nn.LeakyReLU()]
     return nn.Sequential(*layers, nn.Linear(hidden, n_features))
 
 
 class Predictors(nn.Module):
-    """rho_12 predicts the technical half from the biological one, rho_21 the other way round."""
+    """rho_12 predicts the technical half from the biological one, rho_21 the other way round.
+
+    Each is the paper's MLP plus a linear map that is solved, not learned: ridge regression on the
+    moments of the features of about the last 1 / `_DECAY` batches. By gradient steps alone the
+    predictors lag far behind what a fresh one finds (train/LOG.md).
+    """
+
+    moments: Tensor
+    linear_12: Tensor
+    linear_21: Tensor
 
     def __init__(self, n_features: int, hidden: int) -> None:
         super().__init__()
         self.rho_12 = _predictor(n_features, hidden)
         self.rho_21 = _predictor(n_features, hidden)
+        n = 2 * n_features
+        self.register_buffer("moments", torch.eye(n))
+        self.register_buffer("linear_12", torch.zeros(n_features, n_features))
+        self.register_buffer("linear_21", torch.zeros(n_features, n_features))
+
+    @torch.no_grad()
+    def solve(self, features: Features) -> None:
+        """Take in the features of a batch, and solve for the linear maps anew."""
+        both = torch.cat([half.float() for half in features], dim=1)  # (n, C)
+        n = total(both.new_tensor(len(both)))
+        both = both - total(both.sum(0)) / n
+        self.moments.lerp_(total(both.T @ both) / n, _DECAY)
+        k = both.shape[1] // 2
+        ridge = _RIDGE * torch.eye(k, device=both.device)
+        of_biological, of_technical = self.moments[:k, :k], self.moments[k:, k:]
+        across = self.moments[:k, k:]
+        self.linear_12.copy_(torch.linalg.solve(of_biological + ridge, across))
+        self.linear_21.copy_(torch.linalg.solve(of_technical + ridge, across.T))
 
     def forward(self, features: Features) -> tuple[Tensor, Tensor]:
         """Return the predicted (technical, biological) features, each (n, C / 2)."""
-        return self.rho_12(features.biological), self.rho_21(features.technical)
+        biological, technical = features
+        return (
+            self.rho_12(biological) + biological @ self.linear_12,
+            self.rho_21(technical) + technical @ self.linear_21,
+        )
 
 
 def correlations(x: Tensor, y: Tensor) -> Tensor:
     """Return Pearson's r of each dimension over the batch, (K,) for x and y of shape (n, K).
 
-    A dimension that is constant in the batch gives 0.
+    The batch is that of all processes of the run. A dimension that is constant in it gives 0.
     """
-    x, y = x.float() - x.float().mean(0), y.float() - y.float().mean(0)
-    scale = (x.square().sum(0) * y.square().sum(0)).clamp_min(1e-12).sqrt()
-    return (x * y).sum(0) / scale
+    both = torch.cat([x.float(), y.float()], dim=1)  # (n, 2 K)
+    n = total(both.new_tensor(len(both)))
+    x, y = (both - total(both.sum(0)) / n).chunk(2, dim=1)
+    moments = torch.cat([(x * y).sum(0), x.square().sum(0), y.square().sum(0)])
+    covariance, of_x, of_y = total(moments).chunk(3)
+    return covariance / (of_x * of_y).clamp_min(1e-12).sqrt()
 
 
 def dependence(features: Features, predictors: Predictors) -> Tensor:

@@ -259,3 +259,16 @@ class HyperNetwork(nn.Module):
         parts = self.inputs.split(self.widths, dim=1)
         embedded = [layer(x) for layer, x in zip(self.embeddings, parts, strict=True)]
         return torch.cat([self.direct, self.mixer(torch.cat(embedded, dim=1))], dim=1)
+
+
+class FreeWeights(nn.Module):
+    """Output weights that metadata do not make, (O, n_features): those of the plain baseline."""
+
+    def __init__(self, n_tracks: int, n_features: int) -> None:
+        super().__init__()
+        self.direct_names: list[str] = []
+        self.psi = nn.Parameter(torch.randn(n_tracks, n_features) / (2 * n_features) ** 0.5)
+
+    def forward(self) -> Tensor:
+        """Return psi, (O, n_features)."""
+        return self.psi

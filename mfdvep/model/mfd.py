@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from mfdvep.errors import ModelError
 from mfdvep.model.config import ModelConfig
-from mfdvep.model.metadata import HyperNetwork, MetadataSchema
+from mfdvep.model.metadata import FreeWeights, HyperNetwork, MetadataSchema
+from mfdvep.model.normalisation import BatchNorm
 from mfdvep.model.tracks import TrackTable
 from mfdvep.model.trunk import BIN, WINDOW_TOKENS, Trunk
 
@@ -50,14 +51,17 @@ class MFDModel(nn.Module):
         super().__init__()
         self.config, self.schema, self.tracks = config, schema, tracks
         half = config.n_latent // 2
-        self.trunk = Trunk(config.width, config.n_latent)
+        self.trunk = Trunk(config.width, config.n_latent, config.dropout)
         # no scale or shift: unit variance keeps the penalty from being met by shrinking
-        self.latent_norm = nn.BatchNorm1d(config.n_latent, affine=False)
-        self.biological = HyperNetwork(
-            schema.group("biological"), tracks, n_features=half, hidden=config.biological_hidden
-        )
-        self.technical = HyperNetwork(
-            schema.group("technical"), tracks, n_features=half, hidden=config.technical_hidden
+        self.latent_norm = BatchNorm(config.n_latent, affine=False)
+        self.biological, self.technical = (
+            FreeWeights(len(tracks), half)
+            if config.plain
+            else HyperNetwork(schema.group(name), tracks, n_features=half, hidden=hidden)
+            for name, hidden in (
+                ("biological", config.biological_hidden),
+                ("technical", config.technical_hidden),
+            )
         )
         self.bias = nn.Parameter(torch.zeros(len(tracks)))
         self.provenance = {"name": "unsaved", "sha256": "."}  # replaced by `load_model`

@@ -21,12 +21,12 @@ from mfdvep.genomics.bcf import quiet_htslib
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.vcf import open_vcf
 from mfdvep.genomics.vcf_output import VcfOutput
+from mfdvep.overlap import ahead
 from mfdvep.scoring.annotation import header_lines
 from mfdvep.scoring.chunks import ChunkStore
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.matrix import STORAGE
 from mfdvep.scoring.outputs import Scored, VcfSink, tables_of, to_standard_output
-from mfdvep.scoring.overlap import ahead
 from mfdvep.scoring.provenance import run_identity, run_provenance, without_versions
 from mfdvep.scoring.publishing import Outputs
 from mfdvep.scoring.reading import Chunk, in_order, read_chunks

@@ -22,8 +22,10 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
-def masked_bce(logits: Tensor, labels: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean binary cross-entropy over the labels that are not missing.
+def masked_bce(
+    logits: Tensor, labels: Tensor, mask: Tensor, weight: Tensor, *, count: Tensor
+) -> Tensor:
+    """Return the sum of the binary cross-entropy over the labels that are not missing, by `count`.
 
     Parameters
     ----------
@@ -31,9 +33,11 @@ def masked_bce(logits: Tensor, labels: Tensor, mask: Tensor, weight: Tensor) -> 
         Each (n, O); mask is False where a label is missing.
     weight
         (O,) factor of each track's loss.
+    count
+        Labels of the step that are not missing, over all its parts and processes.
     """
     loss = F.binary_cross_entropy_with_logits(logits, labels, weight=weight, reduction="none")
-    return (loss * mask).sum() / mask.sum().clamp_min(1)
+    return (loss * mask).sum() / count.clamp_min(1)
 
 
 def track_weights(rates: Tensor, balance: float) -> Tensor:

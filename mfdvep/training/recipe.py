@@ -16,12 +16,15 @@ from mfdvep.model.config import ModelConfig, from_mapping
 _BOUNDS: dict[str, tuple[int, float]] = {
     "steps": (1, math.inf),
     "sequences": (1, math.inf),
+    "accumulate": (1, math.inf),
     "bins_per_sequence": (1, 48),  # with max_shift, less than what pads the contigs of a set
     "learning_rate": (0, math.inf),
     "warmup_steps": (0, math.inf),
     "weight_decay": (0, math.inf),
     "clip_norm": (0, math.inf),
     "independence": (0, math.inf),
+    "adversary_steps": (1, math.inf),
+    "biological_alone": (0, 1),
     "track_balance": (0, math.inf),
     "max_shift": (0, 64),  # half a bin
     "validate_every": (1, math.inf),
@@ -43,12 +46,21 @@ class TrainingConfig:
         Optimiser steps; the learning rate rises for `warmup_steps`, then falls along a cosine.
     sequences
         Sequences a step.
+    accumulate
+        Parts of a step's sequences that go through the model one after the other, for less memory;
+        BatchNorm and the penalty see one part.
     bins_per_sequence
         Neighbouring bins read from one sequence (see `Trunk`); 1 is the published procedure.
     learning_rate, weight_decay, clip_norm
         AMSGrad's step size (the paper: 1e-3), decoupled decay, largest gradient norm.
     independence
         lambda of eq. 4; 0 leaves the penalty out (the predictors are trained all the same).
+    adversary_steps
+        Steps of the predictors for each step of the model.
+    biological_alone
+        Share of the loss that the biological half has to bear alone, with the track's bias: what
+        biology can explain then goes through biology, and technique is left with the rest. 0 is
+        eq. 4.
     track_balance
         Each track's loss is divided by the entropy of its base rate to this power; 0 is eq. 4 as
         printed, in which broad tracks outweigh narrow ones by their larger entropy. A track's
@@ -68,12 +80,15 @@ class TrainingConfig:
 
     steps: int
     sequences: int = 256
+    accumulate: int = 1
     bins_per_sequence: int = 1
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     independence: float = 1e-3
+    adversary_steps: int = 1
+    biological_alone: float = 0.0
     track_balance: float = 0.0
     max_shift: int = 3
     validate_every: int = 500

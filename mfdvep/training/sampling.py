@@ -34,6 +34,13 @@ class Batch:
     labels: np.ndarray
     mask: np.ndarray
 
+    def parts(self, n: int) -> Iterator[Batch]:
+        """Yield the batch in up to n parts of about as many sequences each."""
+        ends = np.cumsum(self.keep.sum(1))
+        for held in np.array_split(np.arange(len(self.codes)), min(n, len(self.codes))):
+            bins = slice(ends[held[0]] - self.keep[held[0]].sum(), ends[held[-1]])
+            yield Batch(self.codes[held], self.keep[held], self.labels[bins], self.mask[bins])
+
 
 def group_bins(data: TrainingSet, rows: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """Return rows grouped by sequence: (n, k), -1 where a bin is not in the set.
@@ -111,6 +118,7 @@ def batches(
     seed: int,
     epoch: int,
     first: int = 0,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
     """Yield the batches of one epoch from number `first` on; the last incomplete one is left out.
 
@@ -120,6 +128,8 @@ def batches(
         Rows to learn from, e.g. `data.rows("train")`.
     n_sequences, k
         Sequences a batch, bins a sequence.
+    share
+        (i, n): yield of every batch the i-th of n shares of its sequences.
     """
     rng = np.random.default_rng([seed, epoch])
     grouped = rng.permutation(group_bins(data, rows, k, rng))
@@ -127,7 +137,9 @@ def batches(
         rng = np.random.default_rng([seed, epoch, batch])
         part = grouped[batch * n_sequences : (batch + 1) * n_sequences]
         shifts = rng.integers(-max_shift, max_shift + 1, len(part))
-        codes, order = sequences(data, part, shifts, rng.random(len(part)) < 0.5)
+        flipped = rng.random(len(part)) < 0.5
+        mine = slice(share[0], None, share[1])
+        codes, order = sequences(data, part[mine], shifts[mine], flipped[mine])
         keep = order >= 0
         held = order[keep]
         yield Batch(codes, keep, data.labels(held), data.label_mask(held))

@@ -7,31 +7,33 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from mfdvep import __version__
 from mfdvep.errors import TrainingError
 from mfdvep.model.checkpoint import save_model
-from mfdvep.model.device import computes_in_bfloat16, pick_device
-from mfdvep.model.independence import Predictors, dependence
+from mfdvep.model.device import pick_device
 from mfdvep.model.metadata import MetadataSchema
-from mfdvep.model.mfd import Features, MFDModel
+from mfdvep.model.mfd import MFDModel
+from mfdvep.model.processes import n_processes, of_first, process
+from mfdvep.overlap import ahead
 from mfdvep.training import objective, run_folder
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.evaluation import check_bins, held_out_features, validation_scores
+from mfdvep.training.learner import Learner
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.run_folder import CHECKPOINT, LOG, MODEL
 from mfdvep.training.sampling import Batch, batches
 
 Progress = Callable[[int, int, dict[str, float]], None]
-_STATES = ("model", "predictors", "optimiser", "adversary")  # what a checkpoint holds
 
 
 class Trainer:
@@ -53,7 +55,8 @@ class Trainer:
     InputError
         The set's bins are not of the model's size; no such device.
     TrainingError
-        The set has no training or no validation bins, or none of them has a label.
+        The set has no training or no validation bins, or none of them has a label; fewer
+        sequences a step than processes.
     """
 
     def __init__(
@@ -61,7 +64,13 @@ class Trainer:
     ) -> None:
         self.recipe, self.config, self.data = recipe, recipe.training, data
         self.output = Path(output)
+        self.writes = process() == 0  # of a run in several processes the first does, for all
         check_bins(data)
+        if self.config.sequences < n_processes():
+            raise TrainingError(
+                f"{self.config.sequences} sequences a step for {n_processes()} processes; "
+                "expected at least one each: raise sequences in the recipe"
+            )
         self.device = pick_device(device)
         self.rows = data.rows("train")
         validation = data.rows("validation")
@@ -77,97 +86,50 @@ class Trainer:
             objective.check_labels(data, rows, split)
         torch.manual_seed(self.config.seed)
         schema = MetadataSchema.fit(recipe.model, data.tracks)
-        self.model = MFDModel(recipe.model, schema, data.tracks)
+        model = MFDModel(recipe.model, schema, data.tracks)
         rates = torch.from_numpy(objective.base_rates(data, self.rows)).float()
         with torch.no_grad():
-            self.model.bias.copy_(torch.logit(rates))
-        self.model.to(self.device)
-        self.weight = objective.track_weights(rates, self.config.track_balance).to(self.device)
-        self.predictors = Predictors(recipe.model.n_latent // 2, recipe.model.predictor_hidden).to(
-            self.device
-        )
-        self.optimiser = self._adam(self.model)
-        self.adversary = self._adam(self.predictors)
+            model.bias.copy_(torch.logit(rates))
+        weight = objective.track_weights(rates, self.config.track_balance)
+        self.learner = Learner(recipe, model, weight, self.device)
+        self.model = self.learner.model
         self.step, self.epoch, self.batch = 0, 0, 0
         self.saved_step: int | None = None  # of the checkpoint
         self.best: dict[str, Any] = {"loss": math.inf, "step": 0, "state": None}
-        kind = self.config.precision
-        auto = kind == "auto" and computes_in_bfloat16(self.device)
-        self.bfloat16 = auto or kind == "bfloat16"
 
-    def _adam(self, module: torch.nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            module.parameters(),
-            lr=self.config.learning_rate,
-            weight_decay=self.config.weight_decay,
-            amsgrad=True,
-        )
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
-
-    def _batches(self) -> Iterator[Batch]:
-        """Yield batches for ever from the current place, which the loop moves on."""
+    def _batches(self) -> Iterator[tuple[int, int, Batch]]:
+        """Yield (epoch, number in it, batch) for ever, from the current place on."""
+        epoch, first = self.epoch, self.batch
         while True:
-            for item in batches(
-                self.data,
-                self.rows,
-                n_sequences=self.config.sequences,
-                k=self.config.bins_per_sequence,
-                max_shift=self.config.max_shift,
-                seed=self.config.seed,
-                epoch=self.epoch,
-                first=self.batch,
+            for number, item in enumerate(
+                batches(
+                    self.data,
+                    self.rows,
+                    n_sequences=self.config.sequences,
+                    k=self.config.bins_per_sequence,
+                    max_shift=self.config.max_shift,
+                    seed=self.config.seed,
+                    epoch=epoch,
+                    first=first,
+                    share=(process(), n_processes()),
+                ),
+                first,
             ):
-                yield item
-                self.batch += 1
-            self.epoch, self.batch = self.epoch + 1, 0
+                yield epoch, number, item
+            epoch, first = epoch + 1, 0
 
     def train_step(self, batch: Batch) -> dict[str, float]:
-        """Return the losses of one step of the adversary and one of the model.
+        """Return the losses of one step; see `Learner.step`.
 
         Raises
         ------
         TrainingError
-            A loss or a gradient is not finite; no parameter has been changed. (The running
-            statistics of BatchNorm, which training does not read, have moved.)
+            A loss or a gradient is not finite; the model's parameters have not been changed.
         """
-        codes, keep, labels, mask = (
-            torch.from_numpy(x).to(self.device)
-            for x in (batch.codes, batch.keep, batch.labels, batch.mask)
-        )
-        rate = objective.learning_rate(self.config, self.step)
-        for group in self.optimiser.param_groups + self.adversary.param_groups:
-            group["lr"] = rate
-        with self._autocast():
-            features = self.model.features(codes, keep)
-            detached = Features(*(half.detach() for half in features))
-            adversary_loss = -dependence(detached, self.predictors)
-        self.adversary.zero_grad(set_to_none=True)
-        adversary_loss.backward()
-        adversary_norm = self._clip(self.predictors)
-
-        loss = bce = objective.masked_bce(
-            self.model.logits(features).combined, labels.float(), mask, self.weight
-        )
-        if self.config.independence:
-            self.predictors.requires_grad_(False)
-            with self._autocast():
-                penalty = dependence(features, self.predictors)
-            self.predictors.requires_grad_(True)
-            loss = bce + self.config.independence * penalty
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = self._clip(self.model)
-        # both, before either is changed
-        total = adversary_loss + adversary_norm + loss + norm
-        self._check(total.item(), "the loss or its gradient")
-        self.adversary.step()
-        self.optimiser.step()
-        return {"bce": bce.item(), "dependence": -adversary_loss.item(), "norm": norm.item()}
-
-    def _clip(self, module: torch.nn.Module) -> Tensor:
-        return torch.nn.utils.clip_grad_norm_(module.parameters(), self.config.clip_norm)
+        losses = self.learner.step(batch, objective.learning_rate(self.config, self.step))
+        if not losses.pop("finite"):
+            self._check(math.nan, "the loss or its gradient")
+        return losses
 
     def _check(self, value: float, what: str) -> None:
         run_folder.check_finite(self.output, value, f"step {self.step}: {what}")
@@ -192,37 +154,51 @@ class Trainer:
         TrainingError
             Nothing to resume, a checkpoint of another run, or a loss that is not finite.
         """
-        run_folder.open_run(self.output, resume=resume)
+        if self.writes:
+            run_folder.open_run(self.output, resume=resume)
         if resume:
             self.load_checkpoint()
+        if resume and self.writes:
             run_folder.cut_log(self.output, self.step)
-        start, bins, whole = time.monotonic(), 0, True
+        log_file = self.output / LOG if self.writes else os.devnull
+        start, bins, waited, whole = time.monotonic(), 0, 0.0, True
         self.model.train()
-        with open(self.output / LOG, "a" if resume else "w", encoding="utf-8") as log:
-            stream = self._batches()
+        with (
+            open(log_file, "a" if resume else "w", encoding="utf-8") as log,
+            closing(ahead(self._batches())) as stream,
+        ):
             try:
                 while not self._done():
+                    before = time.monotonic()
+                    epoch, number, batch = next(stream)
+                    waited += time.monotonic() - before
                     whole = False
-                    batch = next(stream)
                     entry: dict[str, Any] = self.train_step(batch)
-                    self.step += 1
-                    bins += len(batch.labels)
-                    rate = bins / (time.monotonic() - start)
-                    entry = {"step": self.step, "epoch": self.epoch, **entry, "bins_per_s": rate}
+                    self.step, self.epoch, self.batch = self.step + 1, epoch, number + 1
+                    bins += len(batch.labels) * n_processes()
+                    seconds = time.monotonic() - start
+                    entry = {
+                        "step": self.step,
+                        "epoch": epoch,
+                        **entry,
+                        "bins_per_s": bins / seconds,
+                        "waiting": waited / seconds,
+                    }
                     last = self.step == self.config.steps
                     if last or self.step % self.config.validate_every == 0:
-                        entry |= self.validate()
+                        entry |= of_first(self.validate() if self.writes else None)
+                        self._check(entry["validation_bce"], "the validation loss")
+                        self._keep_best(entry["validation_bce"])
                     log.write(json.dumps(entry) + "\n")
                     log.flush()
                     whole = True
                     if progress is not None:
                         progress(self.step, self.config.steps, entry)
                     if self.step % self.config.checkpoint_every == 0 and not self._done():
-                        self.save_checkpoint(self.epoch, self.batch + 1)
+                        self.save_checkpoint()
             except KeyboardInterrupt:
                 if whole and self.step > (self.saved_step or 0):
-                    # the generator moves on only when asked for the next batch
-                    self.save_checkpoint(self.epoch, self.batch + 1)
+                    self.save_checkpoint()
                 raise
         return self._finish()
 
@@ -232,23 +208,18 @@ class Trainer:
         return self.step >= self.config.steps or 0 < self.config.patience <= stale
 
     def validate(self) -> dict[str, float]:
-        """Return loss and mean AUROC on the validation bins, and keep the best weights.
-
-        Raises
-        ------
-        TrainingError
-            The loss is not finite.
-        """
+        """Return loss and mean AUROC on the validation bins."""
         self.model.eval()
-        with self._autocast():
+        with self.learner.autocast():
             features = held_out_features(self.model, self.data, self.validation_rows)
         scores = validation_scores(self.model, self.data, self.validation_rows, features)
         self.model.train()
-        self._check(scores["validation_bce"], "the validation loss")
-        if scores["validation_bce"] < self.best["loss"]:
-            state = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
-            self.best = {"loss": scores["validation_bce"], "step": self.step, "state": state}
         return scores
+
+    def _keep_best(self, loss: float) -> None:
+        if loss < self.best["loss"]:
+            state = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+            self.best = {"loss": loss, "step": self.step, "state": state}
 
     def _identity(self) -> str:
         """What must agree for a checkpoint to belong to this run."""
@@ -256,15 +227,12 @@ class Trainer:
         identity = {"model": self.recipe.model.to_dict(), "training": training, "data": data}
         return json.dumps(identity, sort_keys=True)
 
-    def save_checkpoint(self, epoch: int, batch: int) -> None:
+    def save_checkpoint(self) -> None:
         """Write everything that the next step depends on; replaces the last one at once."""
-        state = {
-            "identity": self._identity(),
-            "place": (self.step, epoch, batch),
-            "best": self.best,
-            **{name: getattr(self, name).state_dict() for name in _STATES},
-        }
-        run_folder.write_checkpoint(self.output, state)
+        if self.writes:
+            place = (self.step, self.epoch, self.batch)
+            state = {"identity": self._identity(), "place": place, "best": self.best}
+            run_folder.write_checkpoint(self.output, state | self.learner.state())
         self.saved_step = self.step
 
     def load_checkpoint(self) -> None:
@@ -278,8 +246,7 @@ class Trainer:
         state = run_folder.read_checkpoint(self.output, self._identity(), self.device)
         self.step, self.epoch, self.batch = state["place"]
         self.best, self.saved_step = state["best"], self.step
-        for name in _STATES:
-            getattr(self, name).load_state_dict(state[name])
+        self.learner.load(state)
 
     def _finish(self) -> dict[str, Any]:
         self.model.load_state_dict(self.best["state"])
@@ -291,6 +258,7 @@ class Trainer:
             "training": {**asdict(self.config), **summary},
             "trained_with": {"mfdvep": __version__, "torch": torch.__version__},
         }
-        save_model(self.model.eval(), self.output / MODEL, about=about)
-        (self.output / CHECKPOINT).unlink(missing_ok=True)
+        if self.writes:
+            save_model(self.model.eval(), self.output / MODEL, about=about)
+            (self.output / CHECKPOINT).unlink(missing_ok=True)
         return summary

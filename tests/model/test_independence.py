@@ -47,3 +47,31 @@ def test_both_predictors_learn_their_direction():
     r = correlations(unseen.biological, biological).abs()
     assert r[1] > 0.8
     assert r[0] < 0.3
+
+
+def test_a_linear_dependence_is_found_without_a_gradient_step():
+    """Also in directions of little variance, which gradient steps reach last."""
+    torch.manual_seed(0)
+    scales = torch.tensor([1.0, 0.3, 0.1])
+    mix = torch.randn(3, 3)
+
+    def draw(n: int) -> Features:
+        x = torch.randn(n, 3)
+        return Features(x * scales, x @ mix)
+
+    predictors = Predictors(3, 8).eval()
+    for _ in range(150):
+        predictors.solve(draw(64))
+    unseen = draw(2000)
+    linear = unseen.biological @ predictors.linear_12
+    assert (correlations(unseen.technical, linear) > 0.98).all()
+    back = unseen.technical @ predictors.linear_21
+    assert (correlations(unseen.biological, back) > 0.98).all()
+
+
+def test_independent_halves_give_linear_maps_of_nearly_nothing():
+    torch.manual_seed(0)
+    predictors = Predictors(3, 8)
+    for _ in range(150):
+        predictors.solve(Features(torch.randn(256, 3), torch.randn(256, 3)))
+    assert predictors.linear_12.abs().max() < 0.1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from mfdvep.model.trunk import Trunk, encode_tokens, tower_channels
+from mfdvep.model.trunk import Trunk, _Halve, encode_tokens, tower_channels
 
 
 def test_channels_of_the_published_width():
@@ -54,7 +55,7 @@ def test_flops_of_the_published_trunk():
 
     def count(module: nn.Conv1d, inputs: tuple, output: torch.Tensor) -> None:
         kernel = module.kernel_size[0] * module.in_channels
-        counted.append(2 * kernel * output.shape[1] * output.shape[2])
+        counted.append(2 * kernel * output.shape[1] * output.shape[-1])
 
     for module in trunk.modules():
         if isinstance(module, nn.Conv1d):
@@ -97,3 +98,25 @@ def test_keep_gives_the_bins_wanted_in_order(small_model):
         every = small_model.trunk(codes).reshape(3, 2, -1)
         chosen = small_model.trunk(codes, keep)
     assert torch.allclose(chosen, every[keep], atol=1e-6)
+
+
+def test_dropout_is_for_training_alone():
+    torch.manual_seed(0)
+    plain, dropping = Trunk(8, 16), Trunk(8, 16, dropout=0.5)
+    dropping.load_state_dict(plain.state_dict())  # no parameter of its own
+    codes = torch.randint(0, 4, (3, 1153), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert torch.equal(plain.eval()(codes), dropping.eval()(codes))
+        assert not torch.equal(dropping.train()(codes), dropping(codes))
+
+
+@pytest.mark.parametrize("length", [2, 8])
+def test_halving_is_max_pooling_and_so_is_its_gradient(length):
+    x = torch.randn(3, 5, 1, length, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    weight = torch.randn(3, 5, 1, length // 2)
+    found, expected = _Halve.apply(x), F.max_pool1d(y.squeeze(2), 2).unsqueeze(2)
+    assert torch.equal(found, expected)
+    (found * weight).sum().backward()
+    (expected * weight).sum().backward()
+    assert torch.equal(x.grad, y.grad)

@@ -76,3 +76,27 @@ def test_labels_come_in_the_order_of_the_kept_bins(data):
     )
     assert len(batch.labels) == len(batch.mask) == batch.keep.sum()
     assert batch.keep.sum() < batch.keep.size
+
+
+def test_shares_of_processes_make_up_the_batch(data):
+    options = {"n_sequences": 5, "k": 4, "max_shift": 3, "seed": 5, "epoch": 1}
+    whole = next(batches(data, data.rows("train"), **options))
+    shares = [next(batches(data, data.rows("train"), **options, share=(i, 2))) for i in range(2)]
+    assert [len(share.codes) for share in shares] == [3, 2]
+    for i, share in enumerate(shares):
+        assert np.array_equal(share.codes, whole.codes[i::2])
+    owner = np.repeat(np.arange(5) % 2, whole.keep.sum(1))
+    for i, share in enumerate(shares):
+        assert np.array_equal(share.labels, whole.labels[owner == i])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 9])
+def test_parts_make_up_the_batch(data, n):
+    rows = data.rows("train")[::2]  # some sequences hold fewer bins than others
+    batch = next(batches(data, rows, n_sequences=5, k=4, max_shift=0, seed=0, epoch=0))
+    parts = list(batch.parts(n))
+    assert len(parts) == min(n, 5)
+    for name in ("codes", "keep", "labels", "mask"):
+        joined = np.concatenate([getattr(part, name) for part in parts])
+        assert np.array_equal(joined, getattr(batch, name))
+    assert all(len(part.labels) == part.keep.sum() for part in parts)

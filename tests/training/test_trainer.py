@@ -45,7 +45,9 @@ def recipe(**training) -> Recipe:
 
 def log_of(folder) -> list[dict]:
     entries = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
-    return [{k: v for k, v in entry.items() if k != "bins_per_s"} for entry in entries]
+    return [
+        {k: v for k, v in entry.items() if k not in ("bins_per_s", "waiting")} for entry in entries
+    ]
 
 
 def test_the_same_seed_gives_the_same_run(data, tmp_path):
@@ -85,7 +87,7 @@ def test_a_run_that_was_stopped_goes_on_exactly(data, tmp_path, stop_at):
 def test_a_checkpoint_of_another_recipe_is_refused(data, tmp_path):
     trainer = Trainer(recipe(), data, tmp_path / "run")
     (tmp_path / "run").mkdir()
-    trainer.save_checkpoint(0, 1)
+    trainer.save_checkpoint()
     with pytest.raises(TrainingError, match="another recipe or training set"):
         Trainer(recipe(learning_rate=0.1), data, tmp_path / "run").run(resume=True)
 
@@ -142,7 +144,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_over(data, tmp_path):
 
 def test_a_torn_line_of_the_log_is_not_kept(data, tmp_path):
     trainer = Trainer(recipe(), data, tmp_path)
-    trainer.save_checkpoint(0, 0)
+    trainer.save_checkpoint()
     (tmp_path / LOG).write_text('{"step": 0}\n{"step": 1}\n{"st')
     Trainer(recipe(), data, tmp_path).run(resume=True)
     assert [entry["step"] for entry in log_of(tmp_path)] == [0, 1, 2, 3, 4, 5, 6]
@@ -175,23 +177,29 @@ def test_a_validation_loss_that_is_not_finite_stops_the_run(data, tmp_path):
     assert not (tmp_path / "run" / MODEL).exists()
 
 
+def first_batch(trainer):
+    _, _, batch = next(trainer._batches())
+    return batch
+
+
 @pytest.mark.parametrize("part", ["model", "predictors"])
-def test_a_gradient_that_is_not_finite_changes_no_parameter(data, tmp_path, part):
+def test_a_gradient_that_is_not_finite_does_not_change_what_it_belongs_to(data, tmp_path, part):
     trainer = Trainer(recipe(), data, tmp_path / "run")
     trainer.model.train()
-    next(getattr(trainer, part).parameters()).register_hook(lambda gradient: gradient * math.nan)
-    parameters = [*trainer.model.parameters(), *trainer.predictors.parameters()]
+    watched = getattr(trainer.learner, part)
+    next(watched.parameters()).register_hook(lambda gradient: gradient * math.nan)
+    parameters = [*trainer.model.parameters(), *watched.parameters()]
     before = [parameter.detach().clone() for parameter in parameters]
     with pytest.raises(TrainingError, match="not finite"):
-        trainer.train_step(next(trainer._batches()))
+        trainer.train_step(first_batch(trainer))
     assert all(torch.equal(a, b) for a, b in zip(before, parameters, strict=True))
 
 
 def test_the_adversarys_gradient_is_clipped(data, tmp_path):
     trainer = Trainer(recipe(clip_norm=1e-4), data, tmp_path / "run")
     trainer.model.train()
-    trainer.train_step(next(trainer._batches()))
-    for module in (trainer.model, trainer.predictors):
+    trainer.train_step(first_batch(trainer))
+    for module in (trainer.model, trainer.learner.predictors):
         norms = [p.grad.norm() for p in module.parameters() if p.grad is not None]
         assert torch.stack(norms).norm().item() == pytest.approx(1e-4, rel=1e-2)
 
@@ -232,7 +240,7 @@ def test_an_interrupt_between_steps_keeps_them(data, tmp_path, step):
 @pytest.mark.parametrize(
     "where",
     [
-        "mfdvep.training.sampling.sequences",
+        "mfdvep.training.learner.Learner.step",
         "mfdvep.training.trainer.Trainer.train_step",
         "mfdvep.training.trainer.Trainer.validate",
     ],
@@ -240,7 +248,7 @@ def test_an_interrupt_between_steps_keeps_them(data, tmp_path, step):
 def test_an_interrupt_within_a_step_keeps_the_last_checkpoint(data, tmp_path, monkeypatch, where):
     trainer = Trainer(recipe(), data, tmp_path / "run")
 
-    def interrupt(*args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
 
     def arm(step, total, entry):

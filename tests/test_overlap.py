@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from mfdvep.scoring.overlap import ahead
+from mfdvep.overlap import ahead
 
 
 def test_items_come_in_order_from_another_thread():
