@@ -36,6 +36,7 @@ class _Numbers(click.ParamType):
 @click.option("-o", "--output", type=_PATH, required=True, help="Folder of the sweep.")
 @click.option("--independence", type=_Numbers(float), default="0,0.001,0.01,0.1",
               show_default=True, help="lambdas, with commas.")  # fmt: skip
+@click.option("--plain", is_flag=True, help="Also the baseline without metadata.")
 @click.option("--seeds", type=_Numbers(int), default="1,2", show_default=True,
               help="Seeds, with commas.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(min=1), help="Instead of the recipe's steps.")
@@ -50,6 +51,7 @@ def sweep(
     data: Path | None,
     output: Path,
     independence: tuple[float, ...],
+    plain: bool,
     seeds: tuple[int, ...],
     steps: int | None,
     split: str,
@@ -105,6 +107,7 @@ def sweep(
                 TrainingSet.open(folder),
                 output,
                 independence=independence,
+                plain=plain,
                 seeds=seeds,
                 split=split,
                 n_bins=bins,

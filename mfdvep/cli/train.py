@@ -28,6 +28,7 @@ _SHOWN = ("bce", "dependence", "validation_bce", "validation_auroc")
 @click.option(
     "--independence", type=click.FloatRange(min=0), help="lambda, instead of the recipe's."
 )
+@click.option("--plain", is_flag=True, help="The baseline: no metadata, a plain linear head.")
 @click.option("--seed", type=int, help="Instead of the recipe's seed.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
@@ -39,6 +40,7 @@ def train(
     resume: bool,
     steps: int | None,
     independence: float | None,
+    plain: bool,
     seed: int | None,
     device: str,
     threads: int | None,
@@ -65,6 +67,8 @@ def train(
     from mfdvep.training.trainer import Trainer
 
     plan = Recipe.read(recipe).override(steps=steps, independence=independence, seed=seed)
+    if plain:
+        plan = plan.without_metadata()
     folder, run = data or plan.data, output or plan.output
     if not folder or not run:
         raise InputError(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mfdvep.model.device import computes_in_bfloat16
 from mfdvep.model.independence import Predictors, dependence
@@ -20,7 +21,7 @@ from mfdvep.training import objective
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.sampling import Batch
 
-_STATES = ("model", "predictors", "optimiser", "adversary")
+_STATES = ("model", "averaged", "predictors", "optimiser", "adversary")
 
 
 class Learner:
@@ -39,6 +40,8 @@ class Learner:
     ) -> None:
         self.config, self.plain, self.device = recipe.training, recipe.model.plain, device
         self.model, self.weight = model.to(device), weight.to(device)
+        decay = get_ema_multi_avg_fn(self.config.average)
+        self.averaged = AveragedModel(self.model, multi_avg_fn=decay, use_buffers=True)
         self.predictors = Predictors(recipe.model.n_latent // 2, recipe.model.predictor_hidden).to(
             device
         )
@@ -67,6 +70,13 @@ class Learner:
         """Take over what `state` gave."""
         for name in _STATES:
             getattr(self, name).load_state_dict(state[name])
+
+    @property
+    def kept(self) -> MFDModel:
+        """The model that is validated and kept: of averaged weights, see `TrainingConfig`."""
+        module = self.averaged.module
+        assert isinstance(module, MFDModel)
+        return module
 
     def step(self, batch: Batch, rate: float) -> dict[str, float]:
         """Move predictors and model once; return the losses of the step.
@@ -115,6 +125,7 @@ class Learner:
         finite = finite and bool(torch.isfinite(bce + norm))
         if finite:
             self.optimiser.step()
+            self.averaged.update_parameters(self.model)
         return {"bce": bce.item(), "dependence": found, "norm": norm.item(), "finite": finite}
 
     def _on_device(self, batch: Batch, n_parts: int) -> Iterator[tuple[Tensor, ...]]:

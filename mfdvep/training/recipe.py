@@ -26,6 +26,7 @@ _BOUNDS: dict[str, tuple[int, float]] = {
     "adversary_steps": (1, math.inf),
     "biological_alone": (0, 1),
     "track_balance": (0, math.inf),
+    "average": (0, 1),
     "max_shift": (0, 64),  # half a bin
     "validate_every": (1, math.inf),
     "validation_bins": (0, math.inf),
@@ -34,6 +35,7 @@ _BOUNDS: dict[str, tuple[int, float]] = {
     "seed": (0, math.inf),
 }
 _ABOVE = ("learning_rate", "clip_norm")  # these may not be as small as their bound
+_BELOW = ("average",)  # nor these as large
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ class TrainingConfig:
         Each track's loss is divided by the entropy of its base rate to this power; 0 is eq. 4 as
         printed, in which broad tracks outweigh narrow ones by their larger entropy. A track's
         weight does not move the probabilities that are best for it.
+    average
+        Decay of the running mean of the weights over steps, which is what is validated and kept;
+        .99 is a mean over about the last 100 steps. 0: the weights themselves.
     max_shift
         Each sequence is moved by up to so many bases, at random; half are reverse complemented.
     validate_every, validation_bins, patience
@@ -90,6 +95,7 @@ class TrainingConfig:
     adversary_steps: int = 1
     biological_alone: float = 0.0
     track_balance: float = 0.0
+    average: float = 0.0
     max_shift: int = 3
     validate_every: int = 500
     validation_bins: int = 4096
@@ -117,10 +123,11 @@ def _check_number(name: str, value: Any, *, whole: bool) -> None:
     low, high = _BOUNDS[name]
     kind = "a whole number" if whole else "a number"
     bounds = f"above {low}" if name in _ABOVE else f"at least {low}"
-    expected = f"{kind}, {bounds}" + (f" and at most {high}" if high < math.inf else "")
+    most = "below" if name in _BELOW else "at most"
+    expected = f"{kind}, {bounds}" + (f" and {most} {high}" if high < math.inf else "")
     fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
     if not (fits and low <= value <= high and math.isfinite(value)) or (
-        name in _ABOVE and value == low
+        (name in _ABOVE and value == low) or (name in _BELOW and value == high)
     ):
         raise InputError(f"training: {name} is {value!r}; expected {expected}")
 
@@ -188,6 +195,12 @@ class Recipe:
         """Return the recipe with some training values replaced; None leaves a value as it is."""
         given = {k: v for k, v in training.items() if v is not None}
         return replace(self, training=replace(self.training, **given))
+
+    def without_metadata(self) -> Recipe:
+        """Return the recipe of the plain baseline: same trunk, free output weights, no penalty."""
+        model = replace(self.model, variables=(), plain=True)
+        training = replace(self.training, independence=0.0, biological_alone=0.0)
+        return replace(self, model=model, training=training)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for logs, checkpoints and model cards."""

@@ -21,6 +21,7 @@ from mfdvep.training.report import evaluate_model, measured_rows, write_metrics
 from mfdvep.training.run_folder import CHECKPOINT, MODEL
 from mfdvep.training.trainer import Trainer
 
+PLAIN = "plain"  # in place of a lambda: the baseline
 IDENTITY, METRICS, TABLE = "sweep.json", "metrics.json", "sweep.tsv"
 FIGURES = (
     "combined_auroc",
@@ -43,6 +44,7 @@ def sweep(
     *,
     independence: Sequence[float],
     seeds: Sequence[int],
+    plain: bool = False,
     split: str = "validation",
     n_bins: int | None = None,
     device: str = "auto",
@@ -50,6 +52,8 @@ def sweep(
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Train and measure every pair of a lambda and a seed; return the rows of the table.
+
+    With `plain`, first the baseline without metadata for every seed.
 
     What an earlier call has finished in the folder is not done again, and what it has begun goes
     on. A run's folder is lambda-L.seed-S: as `Trainer` makes it, and metrics.json.
@@ -82,26 +86,27 @@ def sweep(
     measured_rows(data, split, n_bins)  # refused now, not when a model has been trained
     _claim(folder, recipe, data, split, n_bins)
     rows = []
-    settings = list(product(independence, seeds))
+    kinds: list[Any] = [PLAIN, *independence] if plain else [*independence]
+    settings = list(product(kinds, seeds))
     for number, (value, seed) in enumerate(settings, 1):
-        name = f"lambda-{value:g}.seed-{seed}"
+        name = f"{PLAIN if value == PLAIN else f'lambda-{value:g}'}.seed-{seed}"
         if began is not None:
             began(name, number, len(settings))
         run = folder / name
         if not (run / MODEL).exists():
-            trainer = Trainer(
-                recipe.override(independence=value, seed=seed), data, run, device=device
-            )
+            plan = recipe.override(seed=seed)
+            plan = plan.without_metadata() if value == PLAIN else plan.override(independence=value)
+            trainer = Trainer(plan, data, run, device=device)
             trainer.run(resume=(run / CHECKPOINT).exists(), progress=progress)
         if not (run / METRICS).exists():
             model = load_model(run / MODEL).to(pick_device(device))
             write_metrics(evaluate_model(model, data, split=split, n_bins=n_bins), run / METRICS)
         metrics = json.loads((run / METRICS).read_text(encoding="utf-8"))
-        found = {**metrics["summary"]["all"], **metrics["independence"]}
+        found = {**metrics["summary"]["all"], **(metrics["independence"] or {})}
         rows.append(
             {"independence": value, "seed": seed, **{name: found.get(name) for name in FIGURES}}
         )
-    rows += [row for value in independence for row in _over_seeds(rows, value)]
+    rows += [row for value in kinds for row in _over_seeds(rows, value)]
     _write(folder, rows)
     return rows
 
@@ -128,8 +133,8 @@ def _claim(folder: Path, recipe: Recipe, data: TrainingSet, split: str, n_bins: 
         file.write_text(text, encoding="utf-8")
 
 
-def _over_seeds(rows: Sequence[dict[str, Any]], value: float) -> list[dict[str, Any]]:
-    """Return the means and standard deviations of the runs of one lambda."""
+def _over_seeds(rows: Sequence[dict[str, Any]], value: Any) -> list[dict[str, Any]]:
+    """Return the means and standard deviations of the runs of one lambda, or of the baseline."""
     runs = [row for row in rows if row["independence"] == value]
     mean: dict[str, Any] = {"independence": value, "seed": "mean"}
     deviation: dict[str, Any] = {"independence": value, "seed": "sd"}

@@ -209,16 +209,15 @@ class Trainer:
 
     def validate(self) -> dict[str, float]:
         """Return loss and mean AUROC on the validation bins."""
-        self.model.eval()
+        model = self.learner.kept.eval()
         with self.learner.autocast():
-            features = held_out_features(self.model, self.data, self.validation_rows)
-        scores = validation_scores(self.model, self.data, self.validation_rows, features)
-        self.model.train()
-        return scores
+            features = held_out_features(model, self.data, self.validation_rows)
+        return validation_scores(model, self.data, self.validation_rows, features)
 
     def _keep_best(self, loss: float) -> None:
         if loss < self.best["loss"]:
-            state = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+            held = self.learner.kept.state_dict()
+            state = {k: v.detach().cpu().clone() for k, v in held.items()}
             self.best = {"loss": loss, "step": self.step, "state": state}
 
     def _identity(self) -> str:

@@ -10,6 +10,7 @@ import pytest
 from training.simulated import RECIPE, simulate
 
 from mfdvep.errors import InputError, OutputError
+from mfdvep.model.checkpoint import load_model
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.sweep import FIGURES, sweep
 from mfdvep.training.trainer import Trainer
@@ -49,6 +50,18 @@ def test_every_setting_is_a_row_and_every_lambda_has_its_mean(recipe, data, tmp_
     assert list(written[0]) == ["independence", "seed", *FIGURES]
     assert len(written) == 8
     assert float(written[3]["technical_auprc"]) == pytest.approx(rows[3]["technical_auprc"], 1e-3)
+
+
+def test_the_baseline_is_a_row_of_the_same_table(recipe, data, tmp_path):
+    folder = tmp_path / "sweep"
+    rows = sweep(recipe, data, folder, independence=[0], seeds=[1], plain=True, device="cpu")
+    assert [(row["independence"], row["seed"]) for row in rows] == [
+        ("plain", 1), (0, 1), ("plain", "mean"), ("plain", "sd"), (0, "mean"), (0, "sd"),
+    ]  # fmt: skip
+    assert load_model(folder / "plain.seed-1" / "model").config.plain
+    assert 0 < rows[0]["combined_auroc"] < 1
+    assert rows[0]["biological_auroc"] is rows[0]["forest_accuracy"] is None
+    assert table(folder)[0]["biological_auroc"] == ""
 
 
 def test_what_is_done_is_not_done_again(recipe, data, tmp_path, monkeypatch):

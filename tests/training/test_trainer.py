@@ -66,7 +66,7 @@ class StopError(Exception):
 @pytest.mark.parametrize("stop_at", [5, 6, 11])
 def test_a_run_that_was_stopped_goes_on_exactly(data, tmp_path, stop_at):
     """Stopped after the checkpoints at 4 and 8; an epoch has 12 batches or so."""
-    plan = recipe(steps=16)
+    plan = recipe(steps=16, average=0.9, adversary_steps=2, biological_alone=0.5, accumulate=2)
     Trainer(plan, data, tmp_path / "whole").run()
 
     def stop(step, total, entry):
@@ -208,15 +208,31 @@ def test_validation_multiplies_in_float32(data, tmp_path, monkeypatch):
     trainer = Trainer(recipe(precision="bfloat16"), data, tmp_path / "run")
     computed = {"features": set(), "logits": set()}
     for name, seen in computed.items():
-        method = getattr(trainer.model, name)
+        method = getattr(trainer.learner.kept, name)
 
         def watched(*args, method=method, seen=seen):
             seen.add(torch.is_autocast_enabled("cpu"))
             return method(*args)
 
-        monkeypatch.setattr(trainer.model, name, watched)
+        monkeypatch.setattr(trainer.learner.kept, name, watched)
     trainer.validate()
     assert computed == {"features": {True}, "logits": {False}}
+
+
+def test_the_kept_weights_are_a_running_mean(data, tmp_path):
+    trainer = Trainer(recipe(steps=3, average=0.75, validate_every=3), data, tmp_path / "run")
+    seen = []
+
+    def watch(step, total, entry):
+        seen.append({k: v.clone() for k, v in trainer.model.state_dict().items()})
+
+    trainer.run(progress=watch)
+    kept = load_model(tmp_path / "run" / MODEL).state_dict()
+    for name in ("bias", "trunk.stem.weight", "latent_norm.running_var"):
+        expected = seen[0][name]  # the mean starts at the first step's
+        for state in seen[1:]:
+            expected = 0.75 * expected + 0.25 * state[name]
+        torch.testing.assert_close(kept[name], expected, msg=name)
 
 
 @pytest.mark.parametrize("step", [5, 6])
