@@ -55,7 +55,7 @@ class Learner:
             module.parameters(),
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay,
-            amsgrad=True,
+            amsgrad=self.config.amsgrad,
         )
 
     def autocast(self) -> torch.autocast:
@@ -78,15 +78,15 @@ class Learner:
         assert isinstance(module, MFDModel)
         return module
 
-    def step(self, batch: Batch, rate: float) -> dict[str, float]:
+    def step(self, batch: Batch, number: int) -> dict[str, float]:
         """Move predictors and model once; return the losses of the step.
 
         Parameters
         ----------
         batch
             This process's share of the step's sequences, at least one for each of its parts.
-        rate
-            Learning rate.
+        number
+            Of the step, from 0: rate and lambda depend on it.
 
         Returns
         -------
@@ -96,6 +96,7 @@ class Learner:
             one of them is not, or the gradient: the model has then not been changed, but the
             running statistics of BatchNorm, and perhaps the predictors, have.
         """
+        rate = objective.learning_rate(self.config, number)
         for group in self.optimiser.param_groups + self.adversary.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
@@ -117,8 +118,8 @@ class Learner:
                 loss = (1 - share) * loss + share * alone
             if self.config.independence and not self.plain:
                 # every process has the same penalty, and the run's loss is their sum
-                share = self.config.independence / (n_parts * n_processes())
-                loss = loss + share * self._penalty(features)
+                factor = objective.penalty(self.config, number) / (n_parts * n_processes())
+                loss = loss + factor * self._penalty(features)
             loss.backward()
         norm = self._clip(self.model)
         bce = total(bce)

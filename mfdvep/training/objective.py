@@ -22,6 +22,11 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
+def penalty(config: TrainingConfig, step: int) -> float:
+    """Return lambda at a step: it rises linearly to `independence` over the warm-up's steps."""
+    return config.independence * min(1.0, (step + 1) / (config.independence_warmup + 1))
+
+
 def masked_bce(
     logits: Tensor, labels: Tensor, mask: Tensor, weight: Tensor, *, count: Tensor
 ) -> Tensor:

@@ -23,6 +23,7 @@ _BOUNDS: dict[str, tuple[int, float]] = {
     "weight_decay": (0, math.inf),
     "clip_norm": (0, math.inf),
     "independence": (0, math.inf),
+    "independence_warmup": (0, math.inf),
     "adversary_steps": (1, math.inf),
     "biological_alone": (0, 1),
     "track_balance": (0, math.inf),
@@ -54,9 +55,14 @@ class TrainingConfig:
     bins_per_sequence
         Neighbouring bins read from one sequence (see `Trunk`); 1 is the published procedure.
     learning_rate, weight_decay, clip_norm
-        AMSGrad's step size (the paper: 1e-3), decoupled decay, largest gradient norm.
+        Adam's step size (the paper: 1e-3), decoupled decay, largest gradient norm.
+    amsgrad
+        Divide by the largest second moment so far, as in the paper. Gradients of the first steps,
+        a hundred times as large as later ones, then keep all later steps small.
     independence
         lambda of eq. 4; 0 leaves the penalty out (the predictors are trained all the same).
+    independence_warmup
+        Steps over which lambda rises from 0, so that there is something to separate first.
     adversary_steps
         Steps of the predictors for each step of the model.
     biological_alone
@@ -91,7 +97,9 @@ class TrainingConfig:
     warmup_steps: int = 100
     weight_decay: float = 0.0
     clip_norm: float = 1.0
+    amsgrad: bool = True
     independence: float = 1e-3
+    independence_warmup: int = 0
     adversary_steps: int = 1
     biological_alone: float = 0.0
     track_balance: float = 0.0

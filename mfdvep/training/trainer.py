@@ -126,7 +126,7 @@ class Trainer:
         TrainingError
             A loss or a gradient is not finite; the model's parameters have not been changed.
         """
-        losses = self.learner.step(batch, objective.learning_rate(self.config, self.step))
+        losses = self.learner.step(batch, self.step)
         if not losses.pop("finite"):
             self._check(math.nan, "the loss or its gradient")
         return losses

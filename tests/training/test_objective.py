@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from mfdvep.training.objective import learning_rate, masked_bce, track_weights
+from mfdvep.training.objective import learning_rate, masked_bce, penalty, track_weights
 from mfdvep.training.recipe import TrainingConfig
 
 
@@ -37,3 +37,9 @@ def test_learning_rate_rises_then_falls():
     assert rates[9] == rates[10] == 1.0
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert 0.01 <= rates[-1] < 0.02
+
+
+def test_lambda_rises_over_its_warmup():
+    config = TrainingConfig(steps=100, independence=0.4, independence_warmup=3)
+    assert [penalty(config, step) for step in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
+    assert penalty(TrainingConfig(steps=9, independence=0.4), 0) == 0.4
