@@ -96,6 +96,7 @@ class Learner:
             one of them is not, or the gradient: the model has then not been changed, but the
             running statistics of BatchNorm, and perhaps the predictors, have.
         """
+        strength = objective.penalty(self.config, number)
         rate = objective.learning_rate(self.config, number)
         for group in self.optimiser.param_groups + self.adversary.param_groups:
             group["lr"] = rate
@@ -116,9 +117,9 @@ class Learner:
                     logits.biological + self.model.bias, labels, mask, self.weight, count=count
                 )
                 loss = (1 - share) * loss + share * alone
-            if self.config.independence and not self.plain:
+            if strength and not self.plain:
                 # every process has the same penalty, and the run's loss is their sum
-                factor = objective.penalty(self.config, number) / (n_parts * n_processes())
+                factor = strength / (n_parts * n_processes())
                 loss = loss + factor * self._penalty(features)
             loss.backward()
         norm = self._clip(self.model)

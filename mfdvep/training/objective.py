@@ -23,8 +23,9 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
 
 
 def penalty(config: TrainingConfig, step: int) -> float:
-    """Return lambda at a step: it rises linearly to `independence` over the warm-up's steps."""
-    return config.independence * min(1.0, (step + 1) / (config.independence_warmup + 1))
+    """Return lambda at a step: 0 at first, then it rises linearly over the warm-up's steps."""
+    since = step + 1 - config.independence_from
+    return config.independence * min(1.0, max(0, since) / (config.independence_warmup + 1))
 
 
 def masked_bce(

@@ -23,6 +23,7 @@ _BOUNDS: dict[str, tuple[int, float]] = {
     "weight_decay": (0, math.inf),
     "clip_norm": (0, math.inf),
     "independence": (0, math.inf),
+    "independence_from": (0, math.inf),
     "independence_warmup": (0, math.inf),
     "adversary_steps": (1, math.inf),
     "biological_alone": (0, 1),
@@ -61,8 +62,9 @@ class TrainingConfig:
         a hundred times as large as later ones, then keep all later steps small.
     independence
         lambda of eq. 4; 0 leaves the penalty out (the predictors are trained all the same).
-    independence_warmup
-        Steps over which lambda rises from 0, so that there is something to separate first.
+    independence_from, independence_warmup
+        First step with the penalty, and steps over which lambda then rises from 0: features that
+        are kept apart from the start are slow to become useful.
     adversary_steps
         Steps of the predictors for each step of the model.
     biological_alone
@@ -99,6 +101,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
     amsgrad: bool = True
     independence: float = 1e-3
+    independence_from: int = 0
     independence_warmup: int = 0
     adversary_steps: int = 1
     biological_alone: float = 0.0

@@ -40,6 +40,7 @@ def test_learning_rate_rises_then_falls():
 
 
 def test_lambda_rises_over_its_warmup():
-    config = TrainingConfig(steps=100, independence=0.4, independence_warmup=3)
-    assert [penalty(config, step) for step in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
+    config = TrainingConfig(steps=100, independence=0.4, independence_from=2, independence_warmup=3)
+    found = [penalty(config, step) for step in range(7)]
+    assert found == pytest.approx([0, 0, 0.1, 0.2, 0.3, 0.4, 0.4])
     assert penalty(TrainingConfig(steps=9, independence=0.4), 0) == 0.4
