@@ -14,13 +14,14 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mfdvep.model.device import computes_in_bfloat16
-from mfdvep.model.independence import Predictors, dependence
+from mfdvep.model.independence import Predictors, dependence, information
 from mfdvep.model.mfd import Features, MFDModel
 from mfdvep.model.processes import add_up_gradients, n_processes, total
 from mfdvep.training import objective
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.sampling import Batch
 
+_PENALTIES = {"pearson": dependence, "information": information}
 _STATES = ("model", "averaged", "predictors", "optimiser", "adversary")
 
 
@@ -142,7 +143,7 @@ class Learner:
     def _penalty(self, features: Features) -> Tensor:
         self.predictors.requires_grad_(False)
         with self.autocast():
-            penalty = dependence(features, self.predictors)
+            penalty = _PENALTIES[self.config.penalty](features, self.predictors)
         self.predictors.requires_grad_(True)
         return penalty
 

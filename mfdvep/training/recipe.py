@@ -38,6 +38,10 @@ _BOUNDS: dict[str, tuple[int, float]] = {
 }
 _ABOVE = ("learning_rate", "clip_norm")  # these may not be as small as their bound
 _BELOW = ("average",)  # nor these as large
+_CHOICES = {
+    "precision": ("auto", "float32", "bfloat16"),
+    "penalty": ("pearson", "information"),
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class TrainingConfig:
         a hundred times as large as later ones, then keep all later steps small.
     independence
         lambda of eq. 4; 0 leaves the penalty out (the predictors are trained all the same).
+    penalty
+        "pearson", as in eq. 3, or "information", which has a gradient where r is near 1.
     independence_from, independence_warmup
         First step with the penalty, and steps over which lambda then rises from 0: features that
         are kept apart from the start are slow to become useful.
@@ -101,6 +107,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
     amsgrad: bool = True
     independence: float = 1e-3
+    penalty: str = "pearson"
     independence_from: int = 0
     independence_warmup: int = 0
     adversary_steps: int = 1
@@ -124,10 +131,11 @@ class TrainingConfig:
                 f"training: {self.sequences} sequences of {self.bins_per_sequence} bins a step; "
                 "expected at least 2 bins, so that they have a variance"
             )
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise InputError(
-                f"training: precision {self.precision!r}; expected auto, float32 or bfloat16"
-            )
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(
+                    f"training: {name} {getattr(self, name)!r}; expected {' or '.join(allowed)}"
+                )
 
 
 def _check_number(name: str, value: Any, *, whole: bool) -> None:
