@@ -24,7 +24,9 @@ _SHOWN = ("bce", "dependence", "validation_bce", "validation_auroc")
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
-@click.option("--steps", type=click.IntRange(min=1), help="Instead of the recipe's steps.")
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Draw the recipe out, or cut it short, to this."
+)
 @click.option(
     "--independence", type=click.FloatRange(min=0), help="lambda, instead of the recipe's."
 )
@@ -66,7 +68,8 @@ def train(
     from mfdvep.training.recipe import Recipe
     from mfdvep.training.trainer import Trainer
 
-    plan = Recipe.read(recipe).override(steps=steps, independence=independence, seed=seed)
+    plan = Recipe.read(recipe).in_steps(steps)
+    plan = plan.override(independence=independence, seed=seed)
     if plain:
         plan = plan.without_metadata()
     folder, run = data or plan.data, output or plan.output

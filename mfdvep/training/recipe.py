@@ -215,6 +215,25 @@ class Recipe:
         given = {k: v for k, v in training.items() if v is not None}
         return replace(self, training=replace(self.training, **given))
 
+    def in_steps(self, steps: int | None) -> Recipe:
+        """Return the recipe drawn out or cut short to so many steps; None leaves it as it is.
+
+        What is counted in steps of the schedule keeps its share of the run: both warm-ups, where
+        the penalty begins, validations, and how far the weights' mean reaches back.
+        """
+        config = self.training
+        if steps is None or steps == config.steps:
+            return self
+        share = steps / config.steps
+        return self.override(
+            steps=steps,
+            warmup_steps=round(config.warmup_steps * share),
+            independence_from=round(config.independence_from * share),
+            independence_warmup=round(config.independence_warmup * share),
+            validate_every=max(1, round(config.validate_every * share)),
+            average=max(0.0, 1 - (1 - config.average) / share) if config.average else 0.0,
+        )
+
     def without_metadata(self) -> Recipe:
         """Return the recipe of the plain baseline: same trunk, free output weights, no penalty."""
         model = replace(self.model, variables=(), plain=True)
