@@ -111,7 +111,7 @@ def test_points_are_the_tracks():
     axes = draw(metrics, TRACKS)["combined_against_biological"].axes[0]
     drawn = np.concatenate([dots.get_offsets().data for dots in axes.collections])
     expected = [(t["biological_auroc"], t["combined_auroc"]) for t in metrics["tracks"][:6]]
-    assert sorted(map(tuple, drawn)) == pytest.approx(sorted(expected))
+    assert np.array(sorted(map(tuple, drawn))) == pytest.approx(np.array(sorted(expected)))
 
 
 def test_a_model_without_halves(tmp_path, undrawn):
