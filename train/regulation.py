@@ -56,11 +56,16 @@ def find_sites(sequence: str) -> list[Hit]:
     return sorted(hits)
 
 
+def middle(site: Hit) -> int:
+    """Return the 0-based middle base of a site."""
+    return (site.start + site.end) // 2
+
+
 def positions(sites: Iterable[Hit]) -> dict[str, list[int]]:
     """Return motif or word -> 0-based middle of each of its sites, ascending."""
     found: dict[str, list[int]] = {name: [] for name in (*BIOLOGY, *WORDS)}
     for site in sorted(sites):
-        found[site.name].append((site.start + site.end) // 2)
+        found[site.name].append(middle(site))
     return found
 
 

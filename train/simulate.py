@@ -19,9 +19,9 @@ import pysam
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))  # its motifs and chains
 
-from build_genome import Contig  # noqa: E402
-from regulation import experiments, find_sites, positions  # noqa: E402
-from simulation import build_contig, draw_peaks, draw_variants  # noqa: E402
+from build_genome import Contig
+from regulation import experiments, find_sites, positions
+from simulation import build_contig, draw_peaks, draw_variants
 
 LINE = 60
 HEADER = """\
@@ -70,9 +70,7 @@ def write_experiments(folder: Path, rng: random.Random, contigs: Sequence[Contig
         lines = [
             f"{contig.name}\t{start}\t{end}\t.\t0\t.\t0\t-1\t-1\t{summit - start}\n"
             for contig in contigs
-            for start, end, summit in draw_peaks(
-                rng, row, places[contig.name], len(contig.bases)
-            )
+            for start, end, summit in draw_peaks(rng, row, places[contig.name], len(contig.bases))
         ]
         # no time and no file name in the header: the same bytes every time
         packed = gzip.compress("".join(lines).encode("ascii"), mtime=0)
@@ -99,7 +97,7 @@ def write_variants(folder: Path, rng: random.Random, contig: Contig, *, header: 
               help="Folder to write; must not hold a simulation yet.")  # fmt: skip
 @click.option("--seed", type=int, default=20251125, show_default=True)
 @click.option("--contigs", type=click.IntRange(min=3), default=6, show_default=True,
-              help="sim1, sim2 ...; the last one is for testing, and has the variants.")  # fmt: skip
+              help="The last one is for testing, and has the variants.")  # fmt: skip
 @click.option("--bases", type=click.IntRange(min=20_000), default=786_432, show_default=True,
               help="Bases a contig.")  # fmt: skip
 @click.option("--variants", type=click.IntRange(min=1), default=40, show_default=True,

@@ -14,12 +14,15 @@ from build_genome import BACKGROUND, Contig, below, grow, plant, scrub
 from motifs import MOTIFS, Hit
 from regulation import (
     BIOLOGY,
+    EVERYWHERE,
     FACTORS,
     OPENERS,
     WORDS,
     biological_peaks,
     find_sites,
+    is_near,
     kind_of,
+    middle,
     positions,
     technical_peaks,
 )
@@ -95,7 +98,7 @@ def draw_peaks(
     return sorted(peaks)
 
 
-def breaks_alone(text: str, start: int, alt: str) -> list[str]:
+def what_breaks(text: str, start: int, alt: str) -> list[str]:
     """Return what an SNV takes away, or [''] for nothing, or [] if it makes a site somewhere.
 
     Parameters
@@ -128,14 +131,17 @@ def draw_variants(
     sites
         Its sites, of `find_sites`.
     """
+    places = positions(sites)
     for name in (*BIOLOGY, *WORDS):
         own = [site for site in sites if site.name == name]
-        if name in OPENERS.values() or name in WORDS:
-            chosen = own
-        else:  # a factor's site in closed chromatin binds nothing
-            openers = [positions(sites)[opener] for opener in OPENERS.values()]
-            chosen = [site for site in own if all(_beside(site, places) for places in openers)]
-        for site in _shuffled(rng, chosen)[:each]:
+        if name in FACTORS.values() and name != FACTORS[EVERYWHERE]:
+            # where the chromatin is closed in a biosample, nothing is bound that could be lost
+            own = [
+                site
+                for site in own
+                if all(is_near(middle(site), places[opener]) for opener in OPENERS.values())
+            ]
+        for site in _shuffled(rng, own)[:each]:
             at, alt = _breaking(rng, text, site)
             yield at, text[at], alt, kind_of(name), name
     taken = {i for site in sites for i in range(site.start, site.end)}
@@ -143,22 +149,16 @@ def draw_variants(
     while n < each:
         at = CONTEXT + below(rng, len(text) - 2 * CONTEXT)
         alt = _other(rng, text[at])
-        if at not in taken and breaks_alone(text, at, alt) == [""]:
+        if at not in taken and what_breaks(text, at, alt) == [""]:
             yield at, text[at], alt, "none", ""
             n += 1
-
-
-def _beside(site: Hit, places: Sequence[int]) -> bool:
-    from regulation import is_near
-
-    return is_near((site.start + site.end) // 2, places)
 
 
 def _breaking(rng: random.Random, text: str, site: Hit) -> tuple[int, str]:
     while True:
         at = site.start + below(rng, site.end - site.start)
         alt = _other(rng, text[at])
-        if breaks_alone(text, at, alt) == [site.name]:
+        if what_breaks(text, at, alt) == [site.name]:
             return at, alt
 
 
