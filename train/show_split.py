@@ -9,7 +9,7 @@ the technical effect add up to the combined one, so a share of it can be given.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -70,20 +70,19 @@ def lines(effects, sites: Mapping[tuple[str, int, str], str]) -> list[str]:
     return out
 
 
-def report(matrix: str | Path, vcf: str | Path) -> Sequence[str]:
-    """Return the lines for a matrix on disk; see `lines`."""
-    from mfdvep import read_effects
-
-    return lines(read_effects(matrix), read_sites(vcf))
-
-
 @click.command()
 @click.argument("matrix", type=click.Path(exists=True, path_type=Path))
 @click.option("--vcf", type=click.Path(exists=True, path_type=Path), required=True,
               help="The simulation's variants.vcf.gz.")  # fmt: skip
 def main(matrix: Path, vcf: Path) -> None:
     """Print the effects of broken motifs and words in MATRIX, and through which half they go."""
-    click.echo("\n".join(report(matrix, vcf)))
+    from mfdvep import MfdvepError, read_effects
+
+    try:
+        table = lines(read_effects(matrix), read_sites(vcf))
+    except (MfdvepError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("\n".join(table))
 
 
 if __name__ == "__main__":
