@@ -24,9 +24,7 @@ def effects(sites=SITES, **changed):
     south = np.array([lab == "South" for lab in TRACKS["lab"]])
     biological = np.array([-3.0 * ctcf, 0 * south, 0.0 * south], dtype=np.float32)
     technical = np.array([-1.0 * ctcf, -2 * south, 0.0 * south], dtype=np.float32)
-    variants = [
-        Variant(chrom, pos, "A", alt, i, 0) for i, (chrom, pos, alt) in enumerate(sites)
-    ]
+    variants = [Variant(chrom, pos, "A", alt, i, 0) for i, (chrom, pos, alt) in enumerate(sites)]
     return SimpleNamespace(
         tracks=TRACKS, variants=variants, biological=biological, technical=technical,
         combined=biological + technical, **changed,
