@@ -18,6 +18,7 @@ from mfdvep.model.mfd import Features, MFDModel
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.evaluation import (
     check_bins,
+    check_tracks,
     held_out_features,
     predictions,
     summarise,
@@ -66,11 +67,7 @@ def evaluate_model(
         The set's tracks or bins are not the model's, or there are fewer than 20 bins.
     """
     check_bins(data)
-    if data.tracks.columns != model.tracks.columns:
-        raise InputError(
-            f"{data.folder}: its {len(data.tracks)} tracks are not the model's "
-            f"{len(model.tracks)}; evaluate on a set prepared with the same table and options"
-        )
+    check_tracks(model, data)
     rows = measured_rows(data, split, n_bins)
     groups = model.tracks[group_by]
     passes = 2 if strand == "both" else 1
