@@ -84,13 +84,12 @@ def test_the_labels_of_a_held_out_track_are_never_read(runs):
 
 
 def test_those_of_a_trained_track_are(data, tmp_path):
-    """So the test above would see it: the flipped labels move bias, weights of tracks and loss."""
+    """So the test above would see it: the flipped labels move bias and validation loss."""
     trainers = [
         Trainer(recipe(hold_out=()), labels, tmp_path, device="cpu")
         for labels in (data, flipped(data, HELD))
     ]
     assert not torch.equal(*(trainer.model.bias for trainer in trainers))
-    assert not torch.equal(*(trainer.learner.weight for trainer in trainers))
     losses = [trainer.validate()["validation_bce"] for trainer in trainers]
     assert losses[0] != losses[1]
 
@@ -146,7 +145,10 @@ def test_a_held_out_track_counts_for_no_direct_feature_and_no_mean():
     [
         ({"hold_out": ["S9"]}, "^hold_out: no track or file 'S9'; nearest: S"),
         ({"hold_out": list(TRACKS.names)}, "names all 9 experiments; none is left"),
-        ({"hold_out": ["S0", "S1", "S2"]}, r"X/S0 has target 'X', .*that|which no trained"),
+        (
+            {"hold_out": ["S0", "S1", "S2"]},
+            r"X/S0 has target 'X', .*which no trained experiment has",
+        ),
         ({"hold_out": ["S0", "S3", "S6"]}, r"hold_out: X/S0 has assay 'a', Y/S3 has assay 'a'"),
         ({"hold_out": ["S0", "S1", "S2", "S3", "S6"]}, r"and 3 more such values"),
         ({"hold_out": 9}, r"9 of 9 experiments; [456] could be drawn"),
@@ -165,7 +167,7 @@ def test_a_value_that_is_not_known_must_be_trained_too():
     plan = recipe(
         variables=(Variable("target", "biological"), Variable("age", "technical", kind="number"))
     )
-    with pytest.raises(InputError, match="/E2|E2 has target ''"):
+    with pytest.raises(InputError, match="E2 has target ''"):
         HoldOut.of(plan.override(hold_out=("E2",)), table)
     with pytest.raises(InputError, match="A/E0 has age ''"):
         HoldOut.of(plan.override(hold_out=("E0",)), table)

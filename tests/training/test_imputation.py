@@ -174,7 +174,7 @@ def test_a_model_without_metadata_is_refused(data):
 def test_a_model_that_held_nothing_out_is_refused(model, tmp_path):
     for name, about in (("old", {}), ("new", {"training": {"hold_out": []}})):
         save_model(model, tmp_path / name, about=about)
-        with pytest.raises(InputError, match="was trained on all its experiments; .*--hold-out"):
+        with pytest.raises(InputError, match=r"was trained on all its experiments; .*--hold-out"):
             held_out_names(tmp_path / name)
 
 
