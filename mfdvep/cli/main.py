@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "Train a model from a recipe and a training set.",
     "sweep": "Train a recipe with several lambdas and seeds, into one table.",
     "evaluate": "Measure a model on held-out contigs.",
+    "impute": "Measure how well metadata predict experiments left out of training.",
     "models": "List the bundled models.",
     "selftest": "Say how exact and how fast scoring is on this machine.",
 }

@@ -31,6 +31,12 @@ _SHOWN = ("bce", "dependence", "validation_bce", "validation_auroc")
     "--independence", type=click.FloatRange(min=0), help="lambda, instead of the recipe's."
 )
 @click.option("--plain", is_flag=True, help="The baseline: no metadata, a plain linear head.")
+@click.option(
+    "--hold-out",
+    multiple=True,
+    metavar="N|NAME|FILE",
+    help="Leave experiments out: draw N of them, or name them (a file has one a line); repeat.",
+)
 @click.option("--seed", type=int, help="Instead of the recipe's seed.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 ...")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
@@ -43,6 +49,7 @@ def train(
     steps: int | None,
     independence: float | None,
     plain: bool,
+    hold_out: tuple[str, ...],
     seed: int | None,
     device: str,
     threads: int | None,
@@ -53,6 +60,8 @@ def train(
     The run's folder holds log.jsonl (one line a step), checkpoint.pt while it lasts, and model/
     with the weights of the smallest validation loss at its end. Ctrl-C ends it after the step at
     hand, and --resume goes on from there; a second one ends it at once.
+
+    With --hold-out, `mfdvep impute` can then tell how well metadata alone predict an experiment.
 
     Under torchrun its processes share every batch, a GPU each, and give what one process gives.
 
@@ -69,7 +78,11 @@ def train(
     from mfdvep.training.trainer import Trainer
 
     plan = Recipe.read(recipe).in_steps(steps)
-    plan = plan.override(independence=independence, seed=seed)
+    plan = plan.override(
+        independence=independence,
+        seed=seed,
+        hold_out=_number_or_names(hold_out) if hold_out else None,
+    )
     if plain:
         plan = plan.without_metadata()
     folder, run = data or plan.data, output or plan.output
@@ -82,6 +95,11 @@ def train(
         torch.set_num_threads(threads)
     with together(device) as own:
         _run(Trainer(plan, TrainingSet.open(folder), run, device=own), resume, quiet)
+
+
+def _number_or_names(given: tuple[str, ...]) -> int | tuple[str, ...]:
+    is_number = len(given) == 1 and given[0].isascii() and given[0].isdecimal()
+    return int(given[0]) if is_number else given
 
 
 def _run(trainer: Trainer, resume: bool, quiet: bool) -> None:
@@ -113,3 +131,9 @@ def _run(trainer: Trainer, resume: bool, quiet: bool) -> None:
             f"{summary['best_step']}, validation loss {summary['bce']:.5f}",
             err=True,
         )
+        if held_out := len(trainer.config.hold_out):
+            click.echo(
+                f"mfdvep: {held_out} experiments were held out; `mfdvep impute` measures how well "
+                "they are predicted",
+                err=True,
+            )

@@ -41,7 +41,7 @@ def select(table: TrackTable, *, where: Sequence[str] = (), names: Sequence[str]
     return sorted(rows)
 
 
-def select_names(table: TrackTable, names: Iterable[str]) -> list[int]:
+def select_names(table: TrackTable, names: Iterable[str], *, option: str = "--tracks") -> list[int]:
     """Return the rows, in the table's order and without duplicates, of the tracks that are named.
 
     Parameters
@@ -52,6 +52,8 @@ def select_names(table: TrackTable, names: Iterable[str]) -> list[int]:
         Each a track's full name (`TrackTable.names`), its id (the first column), or else the path
         of a UTF-8 file with one such name a line; empty lines and lines that start with '#' are
         skipped. A name that several tracks share stands for all of them.
+    option
+        What gave the names, for messages.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def select_names(table: TrackTable, names: Iterable[str]) -> list[int]:
     keep: set[int] = set()
     for given in names:
         is_file = given not in rows_of and os.path.exists(given)
-        for place, name in _names_in(given) if is_file else [("--tracks", given)]:
+        for place, name in _names_in(given, option) if is_file else [(option, given)]:
             if name not in rows_of:
                 near = ", ".join(get_close_matches(name, rows_of, n=3))
                 hint = f"nearest: {near}" if near else f"a name is as {', '.join(table.names[:1])}"
@@ -76,14 +78,14 @@ def select_names(table: TrackTable, names: Iterable[str]) -> list[int]:
     return sorted(keep)
 
 
-def _names_in(path: str) -> list[tuple[str, str]]:
+def _names_in(path: str, option: str) -> list[tuple[str, str]]:
     """Return FILE:LINE and the name of each line that is neither empty nor a comment."""
     try:
         with open(path, encoding="utf-8-sig") as handle:
             lines = [(f"{path}:{n}", line.strip()) for n, line in enumerate(handle, start=1)]
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--tracks {path}: cannot read the names: {error}") from error
+        raise InputError(f"{option} {path}: cannot read the names: {error}") from error
     found = [(place, name) for place, name in lines if name and not name.startswith("#")]
     if not found:
-        raise InputError(f"--tracks {path}: no name in it; expected one track a line")
+        raise InputError(f"{option} {path}: no name in it; expected one track a line")
     return found

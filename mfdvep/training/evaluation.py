@@ -33,6 +33,15 @@ def check_bins(data: TrainingSet) -> None:
         )
 
 
+def check_tracks(model: MFDModel, data: TrainingSet) -> None:
+    """Raise InputError if a set's experiments are not, in this order, the model's tracks."""
+    if data.tracks.columns != model.tracks.columns:
+        raise InputError(
+            f"{data.folder}: its {len(data.tracks)} tracks are not the model's "
+            f"{len(model.tracks)}; evaluate on a set prepared with the same table and options"
+        )
+
+
 def held_out_features(
     model: MFDModel,
     data: TrainingSet,

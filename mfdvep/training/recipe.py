@@ -91,6 +91,10 @@ class TrainingConfig:
         which the run ends (0: never).
     checkpoint_every
         Steps between resumable checkpoints.
+    hold_out
+        Experiments that are not trained, to measure how well their metadata alone predict them:
+        their names, ids or files of names (see `select_names`), or how many to draw at random,
+        by the seed. Their bias becomes the mean of the trained tracks' of the same target.
     precision
         "float32", "bfloat16", or "auto": bfloat16 where the device computes in it.
     seed
@@ -119,6 +123,7 @@ class TrainingConfig:
     validation_bins: int = 4096
     patience: int = 0
     checkpoint_every: int = 200
+    hold_out: int | tuple[str, ...] = ()
     precision: str = "auto"
     seed: int = 0
 
@@ -126,6 +131,7 @@ class TrainingConfig:
         for item in fields(self):
             if item.name in _BOUNDS:
                 _check_number(item.name, getattr(self, item.name), whole=item.type == "int")
+        object.__setattr__(self, "hold_out", _hold_out(self.hold_out))
         if self.sequences * self.bins_per_sequence < 2:
             raise InputError(
                 f"training: {self.sequences} sequences of {self.bins_per_sequence} bins a step; "
@@ -136,6 +142,15 @@ class TrainingConfig:
                 raise InputError(
                     f"training: {name} {getattr(self, name)!r}; expected {' or '.join(allowed)}"
                 )
+
+
+def _hold_out(value: Any) -> int | tuple[str, ...]:
+    given = (value,) if isinstance(value, str) else value
+    if isinstance(given, list | tuple) and all(isinstance(name, str) for name in given):
+        return tuple(given)
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+        return given
+    raise InputError(f"training: hold_out is {value!r}; expected a number, or a list of names")
 
 
 def _check_number(name: str, value: Any, *, whole: bool) -> None:

@@ -20,6 +20,7 @@ from mfdvep.training.calibration import curve, reliability, track_calibration
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.evaluation import (
     check_bins,
+    check_tracks,
     held_out_features,
     kinds_of,
     predictions,
@@ -79,11 +80,7 @@ def evaluate_model(
         column.
     """
     check_bins(data)
-    if data.tracks.columns != model.tracks.columns:
-        raise InputError(
-            f"{data.folder}: its {len(data.tracks)} tracks are not the model's "
-            f"{len(model.tracks)}; evaluate on a set prepared with the same table and options"
-        )
+    check_tracks(model, data)
     groups = {column: model.tracks[column] for column in group_columns(model.tracks, group_by)}
     rows = measured_rows(data, split, n_bins)
     kinds = kinds_of(model)

@@ -21,13 +21,13 @@ from mfdvep import __version__
 from mfdvep.errors import TrainingError
 from mfdvep.model.checkpoint import save_model
 from mfdvep.model.device import pick_device
-from mfdvep.model.metadata import MetadataSchema
 from mfdvep.model.mfd import MFDModel
 from mfdvep.model.processes import n_processes, of_first, process
 from mfdvep.overlap import ahead
 from mfdvep.training import objective, run_folder
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.evaluation import check_bins, held_out_features, validation_scores
+from mfdvep.training.hold_out import HoldOut
 from mfdvep.training.learner import Learner
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.run_folder import CHECKPOINT, LOG, MODEL
@@ -53,7 +53,7 @@ class Trainer:
     Raises
     ------
     InputError
-        The set's bins are not of the model's size; no such device.
+        The set's bins are not of the model's size; no such device; or as from `HoldOut.of`.
     TrainingError
         The set has no training or no validation bins, or none of them has a label; fewer
         sequences a step than processes.
@@ -62,6 +62,8 @@ class Trainer:
     def __init__(
         self, recipe: Recipe, data: TrainingSet, output: str | Path, *, device: str = "auto"
     ) -> None:
+        self.held_out = HoldOut.of(recipe, data.tracks)
+        recipe, data = recipe.override(hold_out=self.held_out.names), self.held_out.mask(data)
         self.recipe, self.config, self.data = recipe, recipe.training, data
         self.output = Path(output)
         self.writes = process() == 0  # of a run in several processes the first does, for all
@@ -85,9 +87,9 @@ class Trainer:
         for split, rows in (("training", self.rows), ("validation", self.validation_rows)):
             objective.check_labels(data, rows, split)
         torch.manual_seed(self.config.seed)
-        schema = MetadataSchema.fit(recipe.model, data.tracks)
-        model = MFDModel(recipe.model, schema, data.tracks)
+        model = MFDModel(recipe.model, self.held_out.schema(recipe.model), data.tracks)
         rates = torch.from_numpy(objective.base_rates(data, self.rows)).float()
+        rates = self.held_out.borrow(rates)
         with torch.no_grad():
             model.bias.copy_(torch.logit(rates))
         weight = objective.track_weights(rates, self.config.track_balance)
@@ -249,6 +251,8 @@ class Trainer:
 
     def _finish(self) -> dict[str, Any]:
         self.model.load_state_dict(self.best["state"])
+        with torch.no_grad():
+            self.model.bias.copy_(self.held_out.borrow(self.model.bias))
         summary = {"steps": self.step, "best_step": self.best["step"], "bce": self.best["loss"]}
         about = {
             "name": self.recipe.name,
