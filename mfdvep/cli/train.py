@@ -131,7 +131,7 @@ def _run(trainer: Trainer, resume: bool, quiet: bool) -> None:
             f"{summary['best_step']}, validation loss {summary['bce']:.5f}",
             err=True,
         )
-        if held_out := len(trainer.config.hold_out):
+        if held_out := len(trainer.held_out.rows):
             click.echo(
                 f"mfdvep: {held_out} experiments were held out; `mfdvep impute` measures how well "
                 "they are predicted",

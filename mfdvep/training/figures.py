@@ -130,7 +130,8 @@ def reliability_diagram(metrics: Mapping[str, Any]) -> Figure:
             continue
         pairs = [[p[key] for p in kept] for key in ("predicted", "observed")]
         shown += [value for pair in pairs for value in pair]
-        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": width}
+        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4}
+        style["linewidth"] = width
         axes.plot(*pairs, zorder=2 if marker else 3, **style)
         n = sum(p["labels"] for p in points)
         handles.append(Line2D([], [], label=f"{name} (n = {_count(n)})", **style))
