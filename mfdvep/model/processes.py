@@ -54,6 +54,15 @@ def total(x: Tensor) -> Tensor:
     return x if n_processes() == 1 else all_reduce(x)
 
 
+def least(value: int, device: torch.device) -> int:
+    """Return the smallest value of all processes."""
+    if n_processes() == 1:
+        return value
+    held = torch.tensor(value, device=device)
+    distributed.all_reduce(held, distributed.ReduceOp.MIN)
+    return int(held)
+
+
 @torch.no_grad()
 def add_up_gradients(parameters: Iterable[Tensor]) -> None:
     """Replace each gradient by its sum over all processes, in one message."""

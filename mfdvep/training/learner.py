@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mfdvep.model.device import computes_in_bfloat16
 from mfdvep.model.independence import Predictors, dependence, information
 from mfdvep.model.mfd import Features, MFDModel
-from mfdvep.model.processes import add_up_gradients, n_processes, total
+from mfdvep.model.processes import add_up_gradients, least, n_processes, total
 from mfdvep.training import objective
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.sampling import Batch
@@ -103,7 +103,8 @@ class Learner:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
         count = total(torch.tensor(float(np.count_nonzero(batch.mask)), device=self.device))
-        n_parts = min(self.config.accumulate, len(batch.codes))
+        # as many parts everywhere, since processes meet in each
+        n_parts = min(self.config.accumulate, least(len(batch.codes), self.device))
         bce, found, finite = torch.zeros((), device=self.device), 0.0, True
         for codes, keep, labels, mask in self._on_device(batch, n_parts):
             with self.autocast():
