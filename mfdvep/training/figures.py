@@ -95,9 +95,9 @@ def combined_against_biological(metrics: Mapping[str, Any], groups: Sequence[str
         chosen = members & known
         if chosen.any():
             # small groups over large ones
+            style: dict[str, Any] = {"color": colour, "marker": marker, "alpha": 0.75}
             axes.scatter(x[chosen], y[chosen], s=20, edgecolors="white", linewidths=0.4,
-                         color=colour, marker=marker, alpha=0.75,
-                         zorder=2 + 1 / chosen.sum())  # fmt: skip
+                         zorder=2 + 1 / chosen.sum(), **style)  # fmt: skip
             handles.append(Line2D([], [], linestyle="", label=f"{name} (n = {chosen.sum()})",
                                   color=colour, marker=marker))  # fmt: skip
     ends = np.concatenate([x[known], y[known], [0.5]])
@@ -130,9 +130,13 @@ def reliability_diagram(metrics: Mapping[str, Any]) -> Figure:
             continue
         pairs = [[p[key] for p in kept] for key in ("predicted", "observed")]
         shown += [value for pair in pairs for value in pair]
-        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4}
-        style["linewidth"] = width
-        axes.plot(*pairs, zorder=2 if marker else 3, **style)
+        style: dict[str, Any] = {
+            "color": colour,
+            "marker": marker,
+            "markersize": 4,
+            "linewidth": width,
+        }
+        axes.plot(*pairs, zorder=2 if marker else 3, clip_on=False, **style)
         n = sum(p["labels"] for p in points)
         handles.append(Line2D([], [], label=f"{name} (n = {_count(n)})", **style))
     low = 10 ** np.floor(np.log10(min(shown)))
