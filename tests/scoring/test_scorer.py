@@ -326,6 +326,6 @@ def test_a_plain_baseline_is_scored_with_a_warning(genome):
     with pytest.warns(UserWarning, match="the other two mean nothing"):
         scorer = Scorer(plain, genome, shifts=3, device="cpu")
     combined = scorer.score([VARIANTS["SNV"]]).combined
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="plain baseline"):
         oracle = Scorer(plain, genome, shifts=3, device="cpu", engine="plain")
     assert np.allclose(combined, oracle.score([VARIANTS["SNV"]]).combined, atol=1e-6)
