@@ -87,7 +87,7 @@ def evaluate(
     import torch
 
     from mfdvep.files import check_outputs
-    from mfdvep.model.checkpoint import load_model
+    from mfdvep.model.checkpoint import load_model, model_folder, read_config
     from mfdvep.model.device import pick_device
     from mfdvep.training.dataset import TrainingSet
     from mfdvep.training.report import evaluate_model, write_metrics
@@ -101,6 +101,13 @@ def evaluate(
     if threads:
         torch.set_num_threads(threads)
     network = load_model(model).to(pick_device(device))
+    about = read_config(model_folder(model)).get("about", {})
+    if held_out := about.get("training", {}).get("hold_out"):
+        click.echo(
+            f"mfdvep: {len(held_out)} of the tracks were held out of training and are among the "
+            "means; `mfdvep impute` is for them",
+            err=True,
+        )
     with progress_bar("evaluating", "bins", quiet=quiet) as bar:
         metrics = evaluate_model(
             network,

@@ -56,7 +56,7 @@ class TrainingConfig:
         Sequences a step.
     accumulate
         Parts of a step's sequences that go through the model one after the other, for less memory;
-        BatchNorm and the penalty see one part.
+        BatchNorm, the penalty and the predictors see one part, so results are not those of 1.
     bins_per_sequence
         Neighbouring bins read from one sequence (see `Trunk`); 1 is the published procedure.
     learning_rate, weight_decay, clip_norm
@@ -72,7 +72,7 @@ class TrainingConfig:
         First step with the penalty, and steps over which lambda then rises from 0: features that
         are kept apart from the start are slow to become useful.
     adversary_steps
-        Steps of the predictors for each step of the model.
+        Steps of the predictors for each step of the model, or for each part of it.
     biological_alone
         Share of the loss that the biological half has to bear alone, with the track's bias: what
         biology can explain then goes through biology, and technique is left with the rest. 0 is
