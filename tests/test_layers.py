@@ -81,6 +81,7 @@ ROOMS = {
     "pyarrow": {"scoring.tables", "scoring.matrix", "scoring.sparse", "training.dataset"},
     "sklearn": {"training"},
     "h5py": {"training.archive"},
+    "matplotlib": {"training.figures"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }

@@ -16,6 +16,8 @@ def interrupt_after_the_step() -> Iterator[Callable[[], None]]:
 
     A run can be resumed exactly only from the end of a step.
     """
+    from mfdvep.model.processes import anywhere, process
+
     held = False
 
     def hold(number: int, frame: FrameType | None) -> None:
@@ -23,10 +25,11 @@ def interrupt_after_the_step() -> Iterator[Callable[[], None]]:
         if held:
             raise KeyboardInterrupt
         held = True
-        click.echo("mfdvep: ends after this step; again to end at once", err=True)
+        if process() == 0:
+            click.echo("mfdvep: ends after this step; again to end at once", err=True)
 
     def give() -> None:
-        if held:
+        if anywhere(held):  # so that all processes of a run end after the same step
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, hold)

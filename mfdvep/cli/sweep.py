@@ -39,7 +39,7 @@ class _Numbers(click.ParamType):
 @click.option("--plain", is_flag=True, help="Also the baseline without metadata.")
 @click.option("--seeds", type=_Numbers(int), default="1,2", show_default=True,
               help="Seeds, with commas.")  # fmt: skip
-@click.option("--steps", type=click.IntRange(min=1), help="Instead of the recipe's steps.")
+@click.option("--steps", type=click.IntRange(min=1), help="Stretch or shorten the recipe.")
 @click.option("--split", type=click.Choice(["validation", "test"]), default="validation",
               show_default=True, help="Contigs to measure on.")  # fmt: skip
 @click.option("--bins", type=click.IntRange(min=1), help="Measure on so many bins, evenly.")
@@ -78,7 +78,7 @@ def sweep(
     from mfdvep.training.sweep import TABLE
     from mfdvep.training.sweep import sweep as run_all
 
-    plan = Recipe.read(recipe).override(steps=steps)
+    plan = Recipe.read(recipe).in_steps(steps)
     folder = data or plan.data
     if not folder:
         raise InputError(f"{recipe}: names no data; give --data SET or put it into the recipe")

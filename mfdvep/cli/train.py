@@ -24,7 +24,9 @@ _SHOWN = ("bce", "dependence", "validation_bce", "validation_auroc")
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run.")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")
-@click.option("--steps", type=click.IntRange(min=1), help="Instead of the recipe's steps.")
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Draw the recipe out, or cut it short, to this."
+)
 @click.option(
     "--independence", type=click.FloatRange(min=0), help="lambda, instead of the recipe's."
 )
@@ -75,8 +77,8 @@ def train(
     from mfdvep.training.recipe import Recipe
     from mfdvep.training.trainer import Trainer
 
-    plan = Recipe.read(recipe).override(
-        steps=steps,
+    plan = Recipe.read(recipe).in_steps(steps)
+    plan = plan.override(
         independence=independence,
         seed=seed,
         hold_out=_number_or_names(hold_out) if hold_out else None,
@@ -129,7 +131,7 @@ def _run(trainer: Trainer, resume: bool, quiet: bool) -> None:
             f"{summary['best_step']}, validation loss {summary['bce']:.5f}",
             err=True,
         )
-        if held_out := len(trainer.config.hold_out):
+        if held_out := len(trainer.held_out.rows):
             click.echo(
                 f"mfdvep: {held_out} experiments were held out; `mfdvep impute` measures how well "
                 "they are predicted",

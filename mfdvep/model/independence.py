@@ -13,6 +13,7 @@ from mfdvep.model.normalisation import BatchNorm
 from mfdvep.model.processes import total
 
 _DECAY = 0.05  # share of the newest batch in the moments
+_BELOW_1 = 0.999  # of r squared, so that its logarithm is finite
 _RIDGE = 1e-3  # added to variances of 1
 
 
@@ -85,8 +86,24 @@ def dependence(features: Features, predictors: Predictors) -> Tensor:
 
     The adversary ascends it on detached features; the model descends lambda times it (eq. 4).
     """
+    return torch.stack([r.square().sum() for r in _both_ways(features, predictors)]).sum()
+
+
+def information(features: Features, predictors: Predictors) -> Tensor:
+    """Return the sum over both directions and all dimensions of -log(1 - r squared).
+
+    Twice the mutual information, in nats, of Gaussian variables of correlation r. It is r squared
+    where that is small. Where r is near 1, as in a model that was not kept from it, r squared is at
+    its largest and has next to no gradient; this has one.
+    """
+    pairs = _both_ways(features, predictors)
+    return torch.stack([-torch.log1p(-_BELOW_1 * r.square()).sum() for r in pairs]).sum()
+
+
+def _both_ways(features: Features, predictors: Predictors) -> tuple[Tensor, Tensor]:
+    """Return r of the technical features with those predicted, and of the biological, (K,) each."""
     technical, biological = predictors(features)
     return (
-        correlations(features.technical, technical).square().sum()
-        + correlations(features.biological, biological).square().sum()
+        correlations(features.technical, technical),
+        correlations(features.biological, biological),
     )

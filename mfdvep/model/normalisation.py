@@ -25,10 +25,11 @@ class BatchNorm(nn.BatchNorm1d):
         dims = [i for i in range(input.ndim) if i != 1]
         x = input.float()
         n = x.new_tensor([x.numel() / x.shape[1]])
-        sums = torch.cat([x.sum(dims), x.square().sum(dims), n])  # (2 channels + 1,)
-        sums, squares, count = total(sums).split([x.shape[1], x.shape[1], 1])
-        mean = sums / count
-        variance = (squares / count - mean.square()).clamp_min(0)
+        sums, count = total(torch.cat([x.sum(dims), n])).split([x.shape[1], 1])
+        shape = [-1 if i == 1 else 1 for i in range(input.ndim)]
+        mean = sums / count  # (channels,)
+        centred = x - mean.view(shape)
+        variance = total(centred.square().sum(dims)) / count
         with torch.no_grad():
             unbiased = variance * count / (count - 1)
             for running, value in ((self.running_mean, mean), (self.running_var, unbiased)):
@@ -36,9 +37,7 @@ class BatchNorm(nn.BatchNorm1d):
                 running.lerp_(value, self.momentum or 0.0)
             assert self.num_batches_tracked is not None
             self.num_batches_tracked += 1
-        shape = [-1 if i == 1 else 1 for i in range(input.ndim)]
-        scale = torch.rsqrt(variance + self.eps)
-        out = (x - mean.view(shape)) * scale.view(shape)
+        out = centred * torch.rsqrt(variance + self.eps).view(shape)
         if self.affine:
             out = out * self.weight.view(shape) + self.bias.view(shape)
         return out.to(input.dtype)

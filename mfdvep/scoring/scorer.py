@@ -78,6 +78,12 @@ class Scorer:
             raise InputError(f"engine {engine!r}; expected {' or '.join(ENGINES)}")
         if batch_size != "auto" and (type(batch_size) is not int or batch_size < 1):
             raise InputError(f"batch size {batch_size!r}; expected auto, or a count of at least 1")
+        if model.config.plain:
+            warnings.warn(
+                "a plain baseline knows no biology from technique: read its combined effects, "
+                "the other two mean nothing",
+                stacklevel=2,
+            )
         self.windows = AlleleWindows(genome, shifts=shifts, strand=strand)
         self.device = pick_device(device)
         self.engine = engine

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,11 @@ from mfdvep.training.dataset import TrainingSet
 
 PREDICTIONS = ("combined", "biological", "technical")
 BATCH = 128  # windows at once; larger ones were not faster on CPU
+
+
+def kinds_of(model: MFDModel) -> tuple[str, ...]:
+    """Return the kinds of prediction that a model has: of one without metadata, combined alone."""
+    return PREDICTIONS if model.config.variables else PREDICTIONS[:1]
 
 
 def check_bins(data: TrainingSet) -> None:
@@ -67,15 +71,17 @@ def held_out_features(
 
 
 def predictions(model: MFDModel, features: Features) -> dict[str, np.ndarray]:
-    """Return log-odds (n, O) float32 by kind: both halves, one alone; all with the track's bias."""
+    """Return log-odds (n, O) float32 by kind: both halves, one alone; all with the track's bias.
+
+    The kinds are those of `kinds_of`.
+    """
     device = model.bias.device
     with torch.inference_mode():
         logits = model.logits(Features(*(half.to(device) for half in features)))
-        return {
-            "combined": logits.combined.float().cpu().numpy(),
-            "biological": (logits.biological + model.bias).float().cpu().numpy(),
-            "technical": (logits.technical + model.bias).float().cpu().numpy(),
-        }
+        found = {"combined": logits.combined}
+        for kind in kinds_of(model)[1:]:
+            found[kind] = getattr(logits, kind) + model.bias
+        return {kind: values.float().cpu().numpy() for kind, values in found.items()}
 
 
 def track_scores(scores: np.ndarray, labels: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
@@ -120,28 +126,3 @@ def validation_scores(
         if np.isfinite(auroc).any():
             scores["validation_auroc"] = float(np.nanmean(auroc))
     return scores
-
-
-def summarise(per_track: dict[str, Any], groups: tuple[str, ...]) -> dict[str, Any]:
-    """Return mean AUROC and AUPRC over tracks, of all and by group; tracks without a value omitted.
-
-    Parameters
-    ----------
-    per_track
-        Prediction kind -> {"auroc": (O,), "auprc": (O,)}.
-    groups
-        The group (e.g. assay) of each of the O tracks.
-    """
-    names = np.asarray(groups)
-    chosen = {"all": np.ones(len(names), dtype=bool)}
-    chosen |= {name: names == name for name in sorted(set(groups))}
-    summary: dict[str, Any] = {}
-    for name, members in chosen.items():
-        known = members & np.isfinite(per_track["combined"]["auroc"])
-        summary[name] = {"n_tracks": int(known.sum())}
-        if known.any():
-            for kind in PREDICTIONS:
-                for metric in ("auroc", "auprc"):
-                    value = float(per_track[kind][metric][known].mean())
-                    summary[name][f"{kind}_{metric}"] = round(value, 4)
-    return summary

@@ -6,6 +6,7 @@ Source: science.md "Independence", measures worth reporting.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,49 @@ from sklearn.ensemble import RandomForestClassifier
 
 from mfdvep.model.independence import Predictors
 from mfdvep.model.mfd import Features
+from mfdvep.training.summary import mean_and_interval
+
+
+def independence_over_seeds(
+    fit: Features,
+    held: Features,
+    *,
+    n_seeds: int,
+) -> tuple[dict[str, float | None], dict[str, dict[str, Any]]]:
+    """Return the measures of `halves_independence`, means over seeds, and how they vary.
+
+    The seeds are of the fresh predictors and of the forest with its draws; the model and the bins
+    stay, so that the spread is that of the measuring alone. The canonical correlation does not
+    depend on a seed.
+
+    Parameters
+    ----------
+    fit, held
+        As for `halves_independence`.
+    n_seeds
+        Seeds 0, 1, ... n_seeds - 1; at least 1.
+
+    Returns
+    -------
+    dict
+        Measure -> mean over the seeds; None if it is not defined for one of them.
+    dict
+        Measure -> "values" (n_seeds), "sd" (n - 1) and "interval", the 95 % interval of the mean
+        by Student's t, [low, high]; both None for one seed. Empty values where not defined.
+    """
+    runs = [halves_independence(fit, held, seed=seed) for seed in range(n_seeds)]
+    means: dict[str, float | None] = {}
+    spread: dict[str, dict[str, Any]] = {}
+    for name in runs[0]:
+        values = np.array([run[name] for run in runs])
+        values = values if np.isfinite(values).all() else values[:0]
+        means[name], interval = mean_and_interval(values)
+        spread[name] = {
+            "values": values.tolist(),
+            "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
+            "interval": interval,
+        }
+    return means, spread
 
 
 def halves_independence(
@@ -42,7 +86,9 @@ def halves_independence(
         predictors, over all dimensions together, below 0 if worse than the mean;
         canonical_correlation: mean over the K canonical pairs of |r|;
         forest_accuracy: of a random forest that tells true pairs from shuffled ones (chance 0.5).
-        An r2 of features that do not vary is NaN.
+        An r2 of features that do not vary is NaN. Where both halves are linear images of the same
+        W channels (science.md "Network" 2), the canonical correlation is 1 whatever the penalty
+        did, and says little.
     """
     forward, backward = _fresh_r2(fit, held, seed, hidden, epochs, progress)
     pairs = [(x.biological.numpy(), x.technical.numpy()) for x in (fit, held)]

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from mfdvep.errors import TrainingError
 from mfdvep.model.device import computes_in_bfloat16
-from mfdvep.model.independence import Predictors, dependence
+from mfdvep.model.independence import Predictors, dependence, information
 from mfdvep.model.mfd import Features, MFDModel
-from mfdvep.model.processes import add_up_gradients, n_processes, total
+from mfdvep.model.processes import add_up_gradients, least, n_processes, process, total
 from mfdvep.training import objective
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.sampling import Batch
 
+_PENALTIES = {"pearson": dependence, "information": information}
 _STATES = ("model", "averaged", "predictors", "optimiser", "adversary")
 
 
@@ -88,6 +90,11 @@ class Learner:
         number
             Of the step, from 0: rate and lambda depend on it.
 
+        Raises
+        ------
+        TrainingError
+            A part of the step in one process has fewer than 2 bins.
+
         Returns
         -------
         dict
@@ -102,7 +109,16 @@ class Learner:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
         count = total(torch.tensor(float(np.count_nonzero(batch.mask)), device=self.device))
-        n_parts = min(self.config.accumulate, len(batch.codes))
+        # of dropout, so that a run can go on from any step, and processes draw their own
+        draw = np.random.SeedSequence([self.config.seed, number, process()])
+        torch.manual_seed(int(draw.generate_state(1)[0]))
+        # as many parts everywhere, since processes meet in each
+        n_parts = min(self.config.accumulate, least(len(batch.codes), self.device))
+        if not n_parts or any(len(part.labels) < 2 for part in batch.parts(n_parts)):
+            raise TrainingError(
+                f"step {number}: a process or part of the step has fewer than 2 bins, which have "
+                "no variance; raise sequences or bins_per_sequence, or lower accumulate"
+            )
         bce, found, finite = torch.zeros((), device=self.device), 0.0, True
         for codes, keep, labels, mask in self._on_device(batch, n_parts):
             with self.autocast():
@@ -112,7 +128,7 @@ class Learner:
             logits = self.model.logits(features)
             loss = objective.masked_bce(logits.combined, labels, mask, self.weight, count=count)
             bce += loss.detach()
-            if share := self.config.biological_alone:
+            if (share := self.config.biological_alone) and not self.plain:
                 alone = objective.masked_bce(
                     logits.biological + self.model.bias, labels, mask, self.weight, count=count
                 )
@@ -142,7 +158,7 @@ class Learner:
     def _penalty(self, features: Features) -> Tensor:
         self.predictors.requires_grad_(False)
         with self.autocast():
-            penalty = dependence(features, self.predictors)
+            penalty = _PENALTIES[self.config.penalty](features, self.predictors)
         self.predictors.requires_grad_(True)
         return penalty
 

@@ -38,6 +38,10 @@ _BOUNDS: dict[str, tuple[int, float]] = {
 }
 _ABOVE = ("learning_rate", "clip_norm")  # these may not be as small as their bound
 _BELOW = ("average",)  # nor these as large
+_CHOICES = {
+    "precision": ("auto", "float32", "bfloat16"),
+    "penalty": ("pearson", "information"),
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class TrainingConfig:
         Sequences a step.
     accumulate
         Parts of a step's sequences that go through the model one after the other, for less memory;
-        BatchNorm and the penalty see one part.
+        BatchNorm, the penalty and the predictors see one part, so results are not those of 1.
     bins_per_sequence
         Neighbouring bins read from one sequence (see `Trunk`); 1 is the published procedure.
     learning_rate, weight_decay, clip_norm
@@ -62,11 +66,13 @@ class TrainingConfig:
         a hundred times as large as later ones, then keep all later steps small.
     independence
         lambda of eq. 4; 0 leaves the penalty out (the predictors are trained all the same).
+    penalty
+        "pearson", as in eq. 3, or "information", which has a gradient where r is near 1.
     independence_from, independence_warmup
         First step with the penalty, and steps over which lambda then rises from 0: features that
         are kept apart from the start are slow to become useful.
     adversary_steps
-        Steps of the predictors for each step of the model.
+        Steps of the predictors for each step of the model, or for each part of it.
     biological_alone
         Share of the loss that the biological half has to bear alone, with the track's bias: what
         biology can explain then goes through biology, and technique is left with the rest. 0 is
@@ -105,6 +111,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
     amsgrad: bool = True
     independence: float = 1e-3
+    penalty: str = "pearson"
     independence_from: int = 0
     independence_warmup: int = 0
     adversary_steps: int = 1
@@ -130,10 +137,11 @@ class TrainingConfig:
                 f"training: {self.sequences} sequences of {self.bins_per_sequence} bins a step; "
                 "expected at least 2 bins, so that they have a variance"
             )
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise InputError(
-                f"training: precision {self.precision!r}; expected auto, float32 or bfloat16"
-            )
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise InputError(
+                    f"training: {name} {getattr(self, name)!r}; expected {' or '.join(allowed)}"
+                )
 
 
 def _hold_out(value: Any) -> int | tuple[str, ...]:
@@ -221,6 +229,25 @@ class Recipe:
         """Return the recipe with some training values replaced; None leaves a value as it is."""
         given = {k: v for k, v in training.items() if v is not None}
         return replace(self, training=replace(self.training, **given))
+
+    def in_steps(self, steps: int | None) -> Recipe:
+        """Return the recipe drawn out or cut short to so many steps; None leaves it as it is.
+
+        What is counted in steps of the schedule keeps its share of the run: both warm-ups, where
+        the penalty begins, validations, and how far the weights' mean reaches back.
+        """
+        config = self.training
+        if steps is None or steps == config.steps:
+            return self
+        share = steps / config.steps
+        return self.override(
+            steps=steps,
+            warmup_steps=round(config.warmup_steps * share),
+            independence_from=round(config.independence_from * share),
+            independence_warmup=round(config.independence_warmup * share),
+            validate_every=max(1, round(config.validate_every * share)),
+            average=max(0.0, 1 - (1 - config.average) / share) if config.average else 0.0,
+        )
 
     def without_metadata(self) -> Recipe:
         """Return the recipe of the plain baseline: same trunk, free output weights, no penalty."""

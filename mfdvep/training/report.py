@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,19 @@ from mfdvep import __version__
 from mfdvep.errors import InputError
 from mfdvep.files import Parts, check_outputs
 from mfdvep.model.mfd import Features, MFDModel
+from mfdvep.model.tracks import TrackTable
+from mfdvep.training.calibration import curve, reliability, track_calibration
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.evaluation import (
     check_bins,
     check_tracks,
     held_out_features,
+    kinds_of,
     predictions,
-    summarise,
     track_scores,
 )
-from mfdvep.training.halves import halves_independence
+from mfdvep.training.halves import independence_over_seeds
+from mfdvep.training.summary import GROUP_COLUMNS, summarise
 
 MIN_BINS = 20  # fewer say nothing of the halves, half of them to fit on and half to measure
 
@@ -34,9 +37,10 @@ def evaluate_model(
     data: TrainingSet,
     *,
     split: str = "test",
-    group_by: str = "assay",
+    group_by: Sequence[str] | None = None,
     n_bins: int | None = None,
     strand: str = "both",
+    n_seeds: int = 3,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Return metrics of a model on the bins of a split.
@@ -47,29 +51,39 @@ def evaluate_model(
     Parameters
     ----------
     group_by
-        Column of the track table by which means are given.
+        Columns of the track table by which means are given; those of assay, target, biosample
+        and lab that it has by default. Curves of reliability are by the first of them.
     n_bins
         Use so many bins, evenly spaced; all by default. At least 20.
     strand
         "both": probabilities are means over both strands, as when variants are scored; "forward".
+    n_seeds
+        Seeds with which the measures of independence are fitted; at least 1.
 
     Returns
     -------
     dict
-        "summary": group -> number of tracks and mean AUROC and AUPRC by prediction;
+        "summary": means over tracks with 95 % intervals, see `summarise`, of AUROC and AUPRC by
+        kind of prediction ("combined_auroc" ...), of calibration of the combined, see
+        `track_calibration`, and of "base_rate", the share of positive bins;
+        "reliability": of the combined prediction, pooled over tracks, "all" and by the groups of
+        the first column, see `curve`;
         "forward_strand": the mean AUROC and AUPRC of the combined prediction from one strand;
-        "tracks": one mapping a track; "independence" (forward strand); "bins"; "data";
-        "model". None is a figure that is not defined.
+        "tracks": one mapping a track; "independence", means over seeds, and
+        "independence_seeds", see `independence_over_seeds` (forward strand; None for a model
+        without halves); "kinds"; "bins"; "data"; "model". None is a figure that is not defined.
 
     Raises
     ------
     InputError
-        The set's tracks or bins are not the model's, or there are fewer than 20 bins.
+        The set's tracks or bins are not the model's, there are fewer than 20 bins, or no such
+        column.
     """
     check_bins(data)
     check_tracks(model, data)
+    groups = {column: model.tracks[column] for column in group_columns(model.tracks, group_by)}
     rows = measured_rows(data, split, n_bins)
-    groups = model.tracks[group_by]
+    kinds = kinds_of(model)
     passes = 2 if strand == "both" else 1
     done = 0
 
@@ -86,13 +100,17 @@ def evaluate_model(
         other = held_out_features(model, data, rows, reverse=True, progress=report)
         for kind, logits in predictions(model, other).items():
             scores[kind] = (scores[kind] + expit(logits)) / 2
-    per_track = {kind: track_scores(values, labels, mask) for kind, values in scores.items()}
-    middle = len(rows) // 2
-    first, second = (
-        Features(*(half[part] for half in features))
-        for part in (slice(None, middle), slice(middle, None))
-    )
-    positives = (labels * mask).sum(0)
+    found = {kind: track_scores(scores[kind], labels, mask) for kind in kinds}
+    # of the combined alone: a half by itself is not what was fitted to the labels
+    found["combined"] |= track_calibration(scores["combined"], labels, mask)
+    per_track = {
+        f"{kind}_{metric}": values
+        for kind, metrics in found.items()
+        for metric, values in metrics.items()
+    }
+    independence, seeds = (None, None) if len(kinds) == 1 else _independence(features, n_seeds)
+    positives, labelled = (labels * mask).sum(0), mask.sum(0)
+    rate = np.divide(positives, labelled, out=np.full(len(labelled), np.nan), where=labelled > 0)
     return {
         "mfdvep": __version__,
         "model": model.provenance,
@@ -101,27 +119,57 @@ def evaluate_model(
         "contigs": [n for n, s in zip(data.contigs, data.contig_split, strict=True) if s == split],
         "bins": len(rows),
         "strand": strand,
+        "kinds": list(kinds),
         "forward_strand": {name: _mean(values) for name, values in forward.items()},
-        "group_by": group_by,
-        "summary": summarise(per_track, groups),
-        "independence": {
-            name: value if math.isfinite(value) else None
-            for name, value in halves_independence(first, second).items()
-        },
+        "summary": summarise({**per_track, "base_rate": rate}, groups),
+        "independence": independence,
+        "independence_seeds": seeds,
+        "reliability": _curves(reliability(scores["combined"], labels, mask), groups),
         "tracks": [
             {
                 "track": name,
                 "positives": int(positives[i]),
-                "labelled": int(mask[:, i].sum()),
-                **{
-                    f"{kind}_{metric}": _rounded(values[i])
-                    for kind, metrics in per_track.items()
-                    for metric, values in metrics.items()
-                },
+                "labelled": int(labelled[i]),
+                **{metric: _rounded(values[i]) for metric, values in per_track.items()},
             }
             for i, name in enumerate(model.tracks.names)
         ],
     }
+
+
+def group_columns(tracks: TrackTable, chosen: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the columns to average by, each once: the chosen, or the usual ones that there are.
+
+    Raises
+    ------
+    InputError
+        The table has no such column; those that it has are named.
+    """
+    if not chosen:
+        return tuple(column for column in GROUP_COLUMNS if column in tracks.columns)
+    for column in chosen:
+        tracks[column]
+    return tuple(dict.fromkeys(chosen))
+
+
+def _independence(features: Features, n_seeds: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    middle = len(features.biological) // 2
+    first, second = (
+        Features(*(half[part] for half in features))
+        for part in (slice(None, middle), slice(middle, None))
+    )
+    return independence_over_seeds(first, second, n_seeds=n_seeds)
+
+
+def _curves(counts: np.ndarray, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """Return pooled reliability, of all tracks and by group of the first column."""
+    found: dict[str, Any] = {"all": curve(counts.sum(0)), "groups": {}}
+    for column, values in list(groups.items())[:1]:
+        names = np.asarray(values)
+        found["groups"][column] = {
+            name: curve(counts[names == name].sum(0)) for name in sorted(set(values))
+        }
+    return found
 
 
 def measured_rows(data: TrainingSet, split: str, n_bins: int | None) -> np.ndarray:

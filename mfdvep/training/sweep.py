@@ -16,6 +16,7 @@ from mfdvep.model.checkpoint import load_model
 from mfdvep.model.device import pick_device
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.folders import writing
+from mfdvep.training.hold_out import HoldOut
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.report import evaluate_model, measured_rows, write_metrics
 from mfdvep.training.run_folder import CHECKPOINT, MODEL
@@ -85,6 +86,7 @@ def sweep(
     folder = Path(folder)
     measured_rows(data, split, n_bins)  # refused now, not when a model has been trained
     _claim(folder, recipe, data, split, n_bins)
+    recipe = recipe.override(hold_out=HoldOut.of(recipe, data.tracks).names)  # one for all seeds
     rows = []
     kinds: list[Any] = [PLAIN, *independence] if plain else [*independence]
     settings = list(product(kinds, seeds))

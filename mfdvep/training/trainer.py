@@ -22,7 +22,7 @@ from mfdvep.errors import TrainingError
 from mfdvep.model.checkpoint import save_model
 from mfdvep.model.device import pick_device
 from mfdvep.model.mfd import MFDModel
-from mfdvep.model.processes import n_processes, of_first, process
+from mfdvep.model.processes import first_does, n_processes, of_first, process
 from mfdvep.overlap import ahead
 from mfdvep.training import objective, run_folder
 from mfdvep.training.dataset import TrainingSet
@@ -156,8 +156,7 @@ class Trainer:
         TrainingError
             Nothing to resume, a checkpoint of another run, or a loss that is not finite.
         """
-        if self.writes:
-            run_folder.open_run(self.output, resume=resume)
+        first_does(lambda: run_folder.open_run(self.output, resume=resume))
         if resume:
             self.load_checkpoint()
         if resume and self.writes:

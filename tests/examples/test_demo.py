@@ -17,7 +17,8 @@ from mfdvep.scoring.pipeline import score_vcf
 from mfdvep.scoring.scorer import Scorer
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-COHESIN = {"CTCF", "RAD21", "SMC3"}
+# the cohesin that CTCF holds; CTCFL, which binds its motif; ZNF143, whose peaks lie on CTCF's
+AT_CTCF_SITES = {"CTCF", "CTCFL", "RAD21", "SMC3", "ZNF143"}
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +71,9 @@ def test_breaking_ctcf_is_a_loss_of_ctcf_binding(effects, scored):
     broken = [a for a in scored if (a.truth["motif"], a.truth["effect"]) == ("CTCF", "break")]
     change = np.mean([allele.combined for allele in broken], axis=0)  # (O,)
     targets = np.array(effects.tracks["target"])
-    assert change[targets == "CTCF"].mean() < 0
-    # of the tracks that lose most, most are of CTCF and the cohesin that it holds
+    assert change[targets == "CTCF"].mean() < -0.2
     lost = targets[np.argsort(change)[:10]]
-    assert np.isin(lost, list(COHESIN)).sum() >= 5
+    assert np.isin(lost, list(AT_CTCF_SITES)).sum() >= 5
 
 
 def test_repairing_ctcf_is_a_gain(scored):

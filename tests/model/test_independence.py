@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mfdvep.model.independence import Predictors, correlations, dependence
+from mfdvep.model.independence import Predictors, correlations, dependence, information
 from mfdvep.model.mfd import Features
 
 
@@ -75,3 +75,43 @@ def test_independent_halves_give_linear_maps_of_nearly_nothing():
     for _ in range(150):
         predictors.solve(Features(torch.randn(256, 3), torch.randn(256, 3)))
     assert predictors.linear_12.abs().max() < 0.1
+
+
+class Same(torch.nn.Module):
+    """Predictors that give back what they get."""
+
+    def forward(self, features: Features) -> tuple[torch.Tensor, torch.Tensor]:
+        return features.biological, features.technical
+
+
+def test_both_penalties_against_numpy():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(40, 2))
+    y = np.stack([x[:, 0] + 0.1 * rng.normal(size=40), rng.normal(size=40)], axis=1)
+    r2 = np.array([np.corrcoef(x[:, k], y[:, k])[0, 1] ** 2 for k in range(2)])
+    halves = Features(torch.from_numpy(x), torch.from_numpy(y))
+    assert np.isclose(dependence(halves, Same()).item(), 2 * r2.sum(), rtol=1e-5)
+    expected = -2 * np.log(1 - 0.999 * r2).sum()
+    assert np.isclose(information(halves, Same()).item(), expected, rtol=1e-4)
+
+
+def test_information_pulls_apart_what_r_squared_leaves_together():
+    """The gradient at halves that are nearly the same; at weak dependence they agree."""
+    torch.manual_seed(1)
+    biological = torch.randn(500, 1)
+    ratio = {}
+    for noise in (0.05, 20.0):
+        technical = (biological + noise * torch.randn(500, 1)).requires_grad_()
+        size = []
+        for penalty in (dependence, information):
+            technical.grad = None
+            penalty(Features(biological, technical), Same()).backward()
+            size.append(technical.grad.norm().item())
+        ratio[noise] = size[1] / size[0]
+    assert ratio[0.05] > 100
+    assert 0.99 < ratio[20.0] < 1.1
+
+
+def test_identical_halves_have_finite_information():
+    x = torch.randn(50, 3)
+    assert torch.isfinite(information(Features(x, x.clone()), Same()))

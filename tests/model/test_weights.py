@@ -43,7 +43,8 @@ def test_the_card_gives_the_figures_of_the_metrics(name):
     folder = weights_folder() / name
     metrics = json.loads((folder / "metrics.json").read_text())
     card = (folder / "MODEL_CARD.md").read_text()
-    for group, row in metrics["summary"].items():
+    groups = {"all": metrics["summary"]["all"], **metrics["summary"]["groups"]["assay"]}
+    for group, row in groups.items():
         columns = [f"{k}_{m}" for m in ("auroc", "auprc")
                    for k in ("combined", "biological", "technical")]  # fmt: skip
         cells = [str(row["n_tracks"]), *(f"{row[c]:.3f}" for c in columns)]

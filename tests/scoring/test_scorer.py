@@ -319,3 +319,13 @@ def test_a_gpu_gives_the_same(genome, scorer, engine, precision, apart):
     for kind in KINDS:
         expected = getattr(on_cpu, kind)
         assert np.allclose(getattr(on_gpu, kind), expected, rtol=0, atol=apart)
+
+
+def test_a_plain_baseline_is_scored_with_a_warning(genome):
+    plain = make_model(variables=(), plain=True)
+    with pytest.warns(UserWarning, match="the other two mean nothing"):
+        scorer = Scorer(plain, genome, shifts=3, device="cpu")
+    combined = scorer.score([VARIANTS["SNV"]]).combined
+    with pytest.warns(UserWarning, match="plain baseline"):
+        oracle = Scorer(plain, genome, shifts=3, device="cpu", engine="plain")
+    assert np.allclose(combined, oracle.score([VARIANTS["SNV"]]).combined, atol=1e-6)

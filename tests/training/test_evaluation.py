@@ -15,8 +15,12 @@ from training.simulated import TRACKS, simulate
 from mfdvep.errors import InputError, OutputError
 from mfdvep.model.config import Variable
 from mfdvep.model.mfd import Features
-from mfdvep.training.evaluation import held_out_features, predictions, summarise, track_scores
-from mfdvep.training.halves import canonical_correlation, halves_independence
+from mfdvep.training.evaluation import held_out_features, kinds_of, predictions, track_scores
+from mfdvep.training.halves import (
+    canonical_correlation,
+    halves_independence,
+    independence_over_seeds,
+)
 from mfdvep.training.report import evaluate_model, write_metrics
 
 
@@ -41,18 +45,6 @@ def test_auprc_of_a_case_to_check_by_eye():
     found = track_scores(scores, labels, np.ones((4, 1), dtype=bool))
     assert found["auprc"][0] == pytest.approx((1 / 1 + 2 / 3) / 2)
     assert found["auroc"][0] == 0.75
-
-
-def test_means_leave_out_tracks_without_a_value():
-    values = {"auroc": np.array([0.5, 1.0, np.nan]), "auprc": np.array([0.1, 0.3, np.nan])}
-    summary = summarise(dict.fromkeys(("combined", "biological", "technical"), values),
-                        ("a", "b", "b"))  # fmt: skip
-    assert summary["all"]["combined_auroc"] == 0.75
-    assert summary["b"] == {
-        "n_tracks": 1,
-        **{f"{k}_{m}": v for k in ("combined", "biological", "technical")
-           for m, v in (("auroc", 1.0), ("auprc", 0.3))},
-    }  # fmt: skip
 
 
 def pairs(n: int, seed: int, share: float) -> Features:
@@ -97,14 +89,25 @@ def model():
 
 def test_report(model, data, tmp_path):
     seen = []
+    options = {"split": "validation", "n_seeds": 1}
     metrics = evaluate_model(
-        model, data, split="validation", progress=lambda done, total: seen.append((done, total))
+        model, data, **options, progress=lambda done, total: seen.append((done, total))
     )
     rows = data.rows("validation")
     assert metrics["bins"] == len(rows)
     assert seen[-1] == (2 * len(rows), 2 * len(rows))
     assert metrics["summary"]["all"]["n_tracks"] == 9
-    assert set(metrics["summary"]) == {"all", "a", "b", "c"}
+    assert {k: set(v) for k, v in metrics["summary"]["groups"].items()} == {
+        "assay": {"a", "b", "c"},
+        "target": {"X", "Y", "Z"},
+    }
+    assert set(metrics["reliability"]["groups"]["assay"]) == {"a", "b", "c"}
+    pooled = metrics["reliability"]["all"]
+    assert sum(point["labels"] for point in pooled) == 9 * len(rows)
+    peaks = sum(point["labels"] * point["observed"] for point in pooled)
+    assert peaks == pytest.approx(data.labels(rows).sum())
+    values = [track["combined_ece"] for track in metrics["tracks"]]
+    assert metrics["summary"]["all"]["combined_ece"] == pytest.approx(np.mean(values), abs=1e-4)
     assert [t["positives"] for t in metrics["tracks"]] == data.labels(rows).sum(0).tolist()
     scores = sum(
         1 / (1 + np.exp(-predictions(model, features)["technical"]))
@@ -112,8 +115,8 @@ def test_report(model, data, tmp_path):
     )
     auroc = track_scores(scores, data.labels(rows), data.label_mask(rows))["auroc"]
     assert metrics["tracks"][2]["technical_auroc"] == pytest.approx(auroc[2], abs=1e-5)
-    assert evaluate_model(model, data, split="validation") == metrics
-    forward = evaluate_model(model, data, split="validation", strand="forward")
+    assert evaluate_model(model, data, **options) == metrics
+    forward = evaluate_model(model, data, **options, strand="forward")
     single = forward["summary"]["all"]["combined_auroc"]
     assert metrics["forward_strand"]["auroc"] == pytest.approx(single, abs=2e-4)
     write_metrics(metrics, tmp_path / "m.json")
@@ -122,7 +125,47 @@ def test_report(model, data, tmp_path):
         write_metrics(metrics, tmp_path / "m.json")
 
 
+def test_groups_are_the_columns_asked_for(model, data):
+    metrics = evaluate_model(
+        model, data, split="validation", n_bins=20, n_seeds=1, group_by=["target", "target"]
+    )
+    assert list(metrics["summary"]["groups"]) == ["target"]
+    assert list(metrics["reliability"]["groups"]) == ["target"]
+
+
+def test_measures_over_seeds():
+    fit, held = pairs(60, 0, 0.5), pairs(60, 1, 0.5)
+    means, spread = independence_over_seeds(fit, held, n_seeds=3)
+    runs = [halves_independence(fit, held, seed=seed) for seed in range(3)]
+    for name in ("r2_technical_from_biological", "forest_accuracy"):
+        values = [run[name] for run in runs]
+        assert spread[name]["values"] == pytest.approx(values)
+        assert means[name] == pytest.approx(np.mean(values))
+        assert spread[name]["sd"] == pytest.approx(np.std(values, ddof=1))
+        half = 4.302653 * np.std(values, ddof=1) / np.sqrt(3)  # t(2, .975), from a table
+        low, high = spread[name]["interval"]
+        assert (low, high) == pytest.approx((means[name] - half, means[name] + half))
+    assert spread["canonical_correlation"]["sd"] == 0
+    means, spread = independence_over_seeds(fit, held, n_seeds=1)
+    assert means["forest_accuracy"] == runs[0]["forest_accuracy"]
+    assert spread["forest_accuracy"]["sd"] is spread["forest_accuracy"]["interval"] is None
+
+
+def test_a_model_without_metadata_has_the_combined_prediction_alone(data):
+    variables = (Variable("target", "biological"), Variable("assay", "technical"))
+    plain = make_model(TRACKS, variables=variables)
+    object.__setattr__(plain.config, "variables", ())  # which the configuration itself refuses
+    assert kinds_of(plain) == ("combined",)
+    metrics = evaluate_model(plain, data, split="validation", n_bins=40)
+    assert metrics["kinds"] == ["combined"]
+    assert metrics["independence"] is metrics["independence_seeds"] is None
+    assert not [name for name in metrics["tracks"][0] if "biological" in name]
+    assert "combined_calibration_slope" in metrics["summary"]["all"]
+
+
 def test_refusals(model, data):
+    with pytest.raises(InputError, match=r"no column 'organ'.*it has: experiment, target, assay"):
+        evaluate_model(model, data, split="validation", group_by=["assay", "organ"])
     with pytest.raises(InputError, match="0 test bins"):
         evaluate_model(model, data)
     with pytest.raises(InputError, match="not the model's"):
@@ -159,10 +202,11 @@ def test_features_that_never_change_have_no_r2():
 
 def test_measures_without_a_value_are_null(model, data, monkeypatch):
     monkeypatch.setattr(
-        "mfdvep.training.report.halves_independence", lambda *_: {"a": np.nan, "b": -np.inf}
+        "mfdvep.training.halves.halves_independence", lambda *_, **__: {"a": np.nan, "b": -np.inf}
     )
     metrics = evaluate_model(model, data, split="validation", n_bins=20)
     assert metrics["independence"] == {"a": None, "b": None}
+    assert metrics["independence_seeds"]["a"] == {"values": [], "sd": None, "interval": None}
 
 
 def test_outputs_that_cannot_be_written(tmp_path):

@@ -143,7 +143,7 @@ def test_a_held_out_track_counts_for_no_direct_feature_and_no_mean():
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"hold_out": ["S9"]}, "^hold_out: no track or file 'S9'; "),
+        ({"hold_out": ["S9"]}, "^hold_out: no track or file 'S9'; a name is as X/S0"),
         ({"hold_out": list(TRACKS.names)}, "names all 9 experiments; none is left"),
         (
             {"hold_out": ["S0", "S1", "S2"]},

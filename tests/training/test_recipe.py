@@ -56,6 +56,21 @@ def test_a_recipe_is_named_after_its_file(tmp_path):
     assert (changed.training.steps, changed.training.independence) == (9, 1e-3)
 
 
+def test_a_shorter_run_keeps_the_shape_of_its_schedule(tmp_path):
+    schedule = "warmup_steps = 20\nindependence_from = 200\nindependence_warmup = 100\n"
+    (tmp_path / "r.toml").write_text(
+        GOOD.replace("steps = 5", f"steps = 600\nvalidate_every = 300\naverage = 0.99\n{schedule}")
+    )
+    recipe = Recipe.read(tmp_path / "r.toml")
+    assert recipe.in_steps(None) is recipe.in_steps(600) is recipe
+    short = recipe.in_steps(60).training
+    found = (short.warmup_steps, short.independence_from, short.independence_warmup)
+    assert (short.steps, *found, short.validate_every) == (60, 2, 20, 10, 30)
+    assert short.average == pytest.approx(0.9)
+    assert short.learning_rate == recipe.training.learning_rate
+    assert recipe.in_steps(1).training.average == 0
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

@@ -67,6 +67,7 @@ class StopError(Exception):
 def test_a_run_that_was_stopped_goes_on_exactly(data, tmp_path, stop_at):
     """Stopped after the checkpoints at 4 and 8; an epoch has 12 batches or so."""
     plan = recipe(steps=16, average=0.9, adversary_steps=2, biological_alone=0.5, accumulate=2)
+    plan = replace(plan, model=replace(plan.model, dropout=0.3))
     Trainer(plan, data, tmp_path / "whole").run()
 
     def stop(step, total, entry):
@@ -274,6 +275,12 @@ def test_an_interrupt_within_a_step_keeps_the_last_checkpoint(data, tmp_path, mo
     with pytest.raises(KeyboardInterrupt):
         trainer.run(progress=arm)
     assert trainer.saved_step == 4
+
+
+def test_a_part_of_one_bin_is_refused(data, tmp_path):
+    plan = recipe(sequences=4, bins_per_sequence=1, accumulate=4)
+    with pytest.raises(TrainingError, match="fewer than 2 bins, which have no variance"):
+        Trainer(plan, data, tmp_path / "run").run()
 
 
 def test_early_stop(data, tmp_path):

@@ -1,0 +1,45 @@
+"""Means over tracks, their intervals, and groups."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mfdvep.training.summary import mean_and_interval, summarise
+
+
+def test_the_interval_is_students():
+    values = np.random.default_rng(0).normal(size=7)
+    mean, interval = mean_and_interval(np.append(values, np.nan))
+    assert mean == pytest.approx(values.mean())
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert interval == pytest.approx(list(expected))
+
+
+def test_an_interval_to_check_by_hand():
+    # mean 2, SD 1, t(2, .975) = 4.303
+    _, interval = mean_and_interval(np.array([1.0, 2.0, 3.0]))
+    assert interval == pytest.approx([2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5], abs=1e-3)
+
+
+def test_too_few_values():
+    assert mean_and_interval(np.array([np.nan])) == (None, None)
+    assert mean_and_interval(np.array([0.5, np.inf])) == (0.5, None)
+
+
+def test_means_leave_out_tracks_without_a_value():
+    per_track = {
+        "combined_auroc": np.array([0.5, 1.0, np.nan, 0.6]),
+        "combined_calibration_slope": np.array([0.9, np.nan, 5.0, 1.1]),
+    }
+    summary = summarise(per_track, {"assay": ("a", "b", "b", "a"), "lab": ("", "c", "d", "")})
+    assert summary["all"]["n_tracks"] == 3
+    assert summary["all"]["combined_auroc"] == 0.7
+    assert summary["all"]["combined_calibration_slope"] == 1.0
+    assert set(summary["all"]["intervals"]) == set(per_track)
+    assert summary["groups"]["assay"]["b"] == {
+        "n_tracks": 1, "combined_auroc": 1.0, "intervals": {},
+    }  # fmt: skip
+    assert summary["groups"]["lab"]["d"] == {"n_tracks": 0, "intervals": {}}
+    assert summary["groups"]["lab"][""]["combined_auroc"] == 0.55
