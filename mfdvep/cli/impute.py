@@ -64,7 +64,6 @@ def impute(
 
     \b
     Example:
-      mfdvep train train/regulome45.toml --hold-out 40 -o runs/held
       mfdvep impute runs/held/model --data runs/regulome45.set -o imputation.json
     """
     import torch
