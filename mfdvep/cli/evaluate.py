@@ -80,7 +80,7 @@ def evaluate(
     stdout as a table; -o gets all figures, with 95 % intervals, --report tables and plots.
 
     \b
-    Examples:
+    Example:
       mfdvep evaluate regulome45 --data runs/regulome45.set -o metrics.json
       mfdvep evaluate regulome45 --data runs/regulome45.set --group-by lab --report runs/report
     """
