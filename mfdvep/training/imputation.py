@@ -20,7 +20,6 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import wilcoxon
 
-from mfdvep import __version__
 from mfdvep.errors import InputError
 from mfdvep.model.checkpoint import model_folder, read_config
 from mfdvep.model.mfd import MFDModel
@@ -35,7 +34,7 @@ from mfdvep.training.evaluation import (
     track_scores,
 )
 from mfdvep.training.hold_out import PARTNERS
-from mfdvep.training.report import measured_rows
+from mfdvep.training.report import measured_on, measured_rows
 
 HYPERNETWORK = "hypernetwork"
 METRICS = ("auroc", "auprc")
@@ -134,12 +133,7 @@ def impute(
     }
     rng = np.random.default_rng(seed)
     return {
-        "mfdvep": __version__,
-        "model": model.provenance,
-        "data": data.fingerprint,
-        "split": split,
-        "contigs": [n for n, s in zip(data.contigs, data.contig_split, strict=True) if s == split],
-        "bins": len(rows),
+        **measured_on(model, data, split, rows),
         "same": list(same),
         "held_out": len(held),
         "measured": int(np.isfinite(figures[HYPERNETWORK]["auroc"]).sum()),

@@ -112,12 +112,7 @@ def evaluate_model(
     positives, labelled = (labels * mask).sum(0), mask.sum(0)
     rate = np.divide(positives, labelled, out=np.full(len(labelled), np.nan), where=labelled > 0)
     return {
-        "mfdvep": __version__,
-        "model": model.provenance,
-        "data": data.fingerprint,
-        "split": split,
-        "contigs": [n for n, s in zip(data.contigs, data.contig_split, strict=True) if s == split],
-        "bins": len(rows),
+        **measured_on(model, data, split, rows),
         "strand": strand,
         "kinds": list(kinds),
         "forward_strand": {name: _mean(values) for name, values in forward.items()},
@@ -170,6 +165,18 @@ def _curves(counts: np.ndarray, groups: Mapping[str, tuple[str, ...]]) -> dict[s
             name: curve(counts[names == name].sum(0)) for name in sorted(set(values))
         }
     return found
+
+
+def measured_on(model: MFDModel, data: TrainingSet, split: str, rows: np.ndarray) -> dict[str, Any]:
+    """Return what the figures of a measurement are of: versions, model, set, contigs, bins."""
+    return {
+        "mfdvep": __version__,
+        "model": model.provenance,
+        "data": data.fingerprint,
+        "split": split,
+        "contigs": [n for n, s in zip(data.contigs, data.contig_split, strict=True) if s == split],
+        "bins": len(rows),
+    }
 
 
 def measured_rows(data: TrainingSet, split: str, n_bins: int | None) -> np.ndarray:
