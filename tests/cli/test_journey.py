@@ -84,9 +84,10 @@ def test_evaluate(folder):
     names = [line.split("\t")[0] for line in experiments]
     assert [track["track"].split("/")[-1] for track in metrics["tracks"]] == names
     assert metrics["contigs"] == ["sim3"]
-    assert metrics["summary"].keys() == {"all", "East", "North", "South"}
-    assert {line.split("\t")[0] for line in table[1:5]} == metrics["summary"].keys()
-    for row in (*metrics["tracks"], *metrics["summary"].values()):
+    labs = metrics["summary"]["groups"]["lab"]
+    assert labs.keys() == {"East", "North", "South"}
+    assert {line.split("\t")[0] for line in table[1:5]} == {"all", *labs}
+    for row in (*metrics["tracks"], metrics["summary"]["all"], *labs.values()):
         figures = [row[f"{kind}_{metric}"] for kind in KINDS for metric in ("auroc", "auprc")]
         assert all(0 <= figure <= 1 for figure in figures if figure is not None)
     assert metrics["summary"]["all"]["n_tracks"] > 0
