@@ -87,9 +87,10 @@ def evaluate(
     import torch
 
     from mfdvep.files import check_outputs
-    from mfdvep.model.checkpoint import load_model, model_folder, read_config
+    from mfdvep.model.checkpoint import load_model
     from mfdvep.model.device import pick_device
     from mfdvep.training.dataset import TrainingSet
+    from mfdvep.training.hold_out import recorded
     from mfdvep.training.report import evaluate_model, write_metrics
 
     if output is not None:
@@ -101,8 +102,7 @@ def evaluate(
     if threads:
         torch.set_num_threads(threads)
     network = load_model(model).to(pick_device(device))
-    about = read_config(model_folder(model)).get("about", {})
-    if held_out := about.get("training", {}).get("hold_out"):
+    if held_out := recorded(model):
         click.echo(
             f"mfdvep: {len(held_out)} of the tracks were held out of training and are among the "
             "means; `mfdvep impute` is for them",

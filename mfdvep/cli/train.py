@@ -63,7 +63,8 @@ def train(
 
     With --hold-out, `mfdvep impute` can then tell how well metadata alone predict an experiment.
 
-    Under torchrun its processes share every batch, a GPU each, and give what one process gives.
+    Under torchrun its processes share every batch, a GPU each, and give, to rounding, what one
+    process gives (with dropout or accumulate only in distribution).
 
     \b
     Example:

@@ -21,7 +21,6 @@ from scipy.special import expit
 from scipy.stats import wilcoxon
 
 from mfdvep.errors import InputError
-from mfdvep.model.checkpoint import model_folder, read_config
 from mfdvep.model.mfd import MFDModel
 from mfdvep.model.selection import select_names
 from mfdvep.model.tracks import TrackTable
@@ -33,8 +32,8 @@ from mfdvep.training.evaluation import (
     predictions,
     track_scores,
 )
-from mfdvep.training.hold_out import PARTNERS
-from mfdvep.training.report import measured_on, measured_rows
+from mfdvep.training.hold_out import PARTNERS, HoldOut, recorded
+from mfdvep.training.report import measured_on, measured_rows, rounded
 
 HYPERNETWORK = "hypernetwork"
 METRICS = ("auroc", "auprc")
@@ -51,8 +50,7 @@ def held_out_names(name_or_folder: str | Path) -> tuple[str, ...]:
     ModelError
         No such model, or a damaged one.
     """
-    about = read_config(model_folder(name_or_folder)).get("about", {})
-    names = tuple(about.get("training", {}).get("hold_out", ()))
+    names = recorded(name_or_folder)
     if not names:
         raise InputError(
             f"{name_or_folder}: was trained on all its experiments; train one that leaves some "
@@ -114,8 +112,7 @@ def impute(
         )
     tracks = model.tracks
     held = select_names(tracks, held_out, option="held out")
-    trained = np.ones(len(tracks), dtype=bool)
-    trained[held] = False
+    trained = HoldOut(tracks, tuple(held)).trained
     if not held or not trained.any():
         raise InputError(f"{len(held)} of {len(tracks)} tracks held out; expected some, not all")
     partners = {row: _partners(tracks, row, trained=trained, same=same) for row in held}
@@ -160,7 +157,7 @@ def impute(
                 "labelled": int(mask[:, row].sum()),
                 "partners": {group: len(members) for group, members in partners[row].items()},
                 **{
-                    f"{kind}_{metric}": _rounded(found[row][kind][metric])
+                    f"{kind}_{metric}": rounded(found[row][kind][metric])
                     for kind in kinds
                     for metric in METRICS
                 },
@@ -197,7 +194,7 @@ def paired_difference(
     counts = rng.multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)  # (R, n) times each is drawn
     low, high = np.quantile(counts @ difference / n, [0.025, 0.975])
     p = wilcoxon(difference).pvalue if difference.any() else 1.0  # not defined for zeros alone
-    return out | {"low": _rounded(low), "high": _rounded(high), "p": float(f"{p:.4g}")}
+    return out | {"low": rounded(low), "high": rounded(high), "p": float(f"{p:.4g}")}
 
 
 def _partners(
@@ -274,8 +271,4 @@ def _scores(
 
 def _mean(values: np.ndarray) -> float | None:
     known = values[np.isfinite(values)]
-    return _rounded(known.mean()) if len(known) else None
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 5) if np.isfinite(value) else None
+    return rounded(known.mean()) if len(known) else None

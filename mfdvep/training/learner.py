@@ -5,7 +5,6 @@ Source: science.md "Independence" (MFD eq. 3, 4).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -114,13 +113,14 @@ class Learner:
         torch.manual_seed(int(draw.generate_state(1)[0]))
         # as many parts everywhere, since processes meet in each
         n_parts = min(self.config.accumulate, least(len(batch.codes), self.device))
-        if not n_parts or any(len(part.labels) < 2 for part in batch.parts(n_parts)):
+        parts = list(batch.parts(n_parts)) if n_parts else []
+        if not parts or any(len(part.labels) < 2 for part in parts):
             raise TrainingError(
                 f"step {number}: a process or part of the step has fewer than 2 bins, which have "
                 "no variance; raise sequences or bins_per_sequence, or lower accumulate"
             )
         bce, found, finite = torch.zeros((), device=self.device), 0.0, True
-        for codes, keep, labels, mask in self._on_device(batch, n_parts):
+        for codes, keep, labels, mask in map(self._on_device, parts):
             with self.autocast():
                 features = self.model.features(codes, keep)
             found_here, fine = self._challenge(Features(*(half.detach() for half in features)))
@@ -146,14 +146,12 @@ class Learner:
             self.averaged.update_parameters(self.model)
         return {"bce": bce.item(), "dependence": found, "norm": norm.item(), "finite": finite}
 
-    def _on_device(self, batch: Batch, n_parts: int) -> Iterator[tuple[Tensor, ...]]:
-        for part in batch.parts(n_parts):
-            arrays = (part.codes, part.keep, part.labels, part.mask)
-            tensors = [torch.from_numpy(x) for x in arrays]
-            if self.device.type == "cuda":
-                tensors = [x.pin_memory().to(self.device, non_blocking=True) for x in tensors]
-            codes, keep, labels, mask = tensors
-            yield codes, keep, labels.float(), mask
+    def _on_device(self, part: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        tensors = [torch.from_numpy(x) for x in (part.codes, part.keep, part.labels, part.mask)]
+        if self.device.type == "cuda":
+            tensors = [x.pin_memory().to(self.device, non_blocking=True) for x in tensors]
+        codes, keep, labels, mask = tensors
+        return codes, keep, labels.float(), mask
 
     def _penalty(self, features: Features) -> Tensor:
         self.predictors.requires_grad_(False)

@@ -125,7 +125,7 @@ def evaluate_model(
                 "track": name,
                 "positives": int(positives[i]),
                 "labelled": int(labelled[i]),
-                **{metric: _rounded(values[i]) for metric, values in per_track.items()},
+                **{metric: rounded(values[i]) for metric, values in per_track.items()},
             }
             for i, name in enumerate(model.tracks.names)
         ],
@@ -200,8 +200,9 @@ def _mean(values: np.ndarray) -> float | None:
     return round(float(known.mean()), 4) if len(known) else None
 
 
-def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else round(float(value), 5)
+def rounded(value: float) -> float | None:
+    """Return a figure with five decimals; None for one that is not defined."""
+    return round(float(value), 5) if math.isfinite(value) else None
 
 
 def write_metrics(metrics: dict[str, Any], path: str | Path, *, force: bool = False) -> None:
