@@ -19,21 +19,19 @@ and polars:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.model.tracks import TrackTable
+from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.effects import KINDS, EffectBatch
 from mfdvep.scoring.tables import (
-    RUN_KEY,
     VARIANT_FIELDS,
     TableWriter,
     file_metadata,
@@ -139,33 +137,17 @@ def read_effects(path: str | Path) -> EffectBatch:
     InputError
         No such file, not Parquet, or not such a matrix.
     """
-    try:
-        schema = pq.read_schema(path)
-        metadata = json.loads(schema.metadata[RUN_KEY])
-        if not all(pa.types.is_fixed_size_list(schema.field(kind).type) for kind in KINDS):
-            raise ValueError("a table of listed effects")
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: not a matrix of effects ({error}); make one with mfdvep score --matrix"
-        ) from error
-    tracks = TrackTable({name: tuple(v) for name, v in metadata["tracks"].items()})
+    file = EffectFile(path)
     names = ("chrom", "pos", "ref", "alt", "record", "allele")
-    rows = zip(*(table[name].to_pylist() for name in names), strict=True)
-    effects = {kind: _dense(table[kind], len(tracks)) for kind in KINDS}
+    rows = zip(*(file.column(name).to_pylist() for name in names), strict=True)
+    every = np.ones(len(file), dtype=bool)
+    effects = {
+        kind: np.ascontiguousarray(file.effects(kind, slice(None), every).T) for kind in KINDS
+    }
     return EffectBatch(
         variants=tuple(Variant(*row) for row in rows),
-        status=tuple(VariantStatus(name) for name in table["status"].to_pylist()),
+        status=tuple(VariantStatus(name) for name in file.column("status").to_pylist()),
         **effects,
-        tracks=tracks,
-        provenance=metadata["provenance"],
+        tracks=file.tracks,
+        provenance=file.provenance,
     )
-
-
-def _dense(column: pa.ChunkedArray, n_tracks: int) -> np.ndarray:
-    """Return a column of lists as float32 (n, O), NaN where a list is null."""
-    out = np.full((len(column), n_tracks), np.nan, dtype=np.float32)
-    known = column.is_valid().to_numpy()
-    values = [chunk.flatten().to_numpy() for chunk in column.chunks]  # leaves out null lists
-    out[known] = np.concatenate(values).reshape(-1, n_tracks) if values else 0
-    return out

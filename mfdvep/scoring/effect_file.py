@@ -1,0 +1,212 @@
+"""A matrix of effects that is read a part at a time: some tracks, some rows, never the whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mfdvep.errors import InputError
+from mfdvep.model.tracks import TrackTable
+from mfdvep.scoring.effects import KINDS
+from mfdvep.scoring.tables import RUN_KEY, VARIANT_FIELDS
+
+_BATCH = 1024  # rows; 2 MB of effects of 442 tracks, which a cache holds while they are turned
+_MOST_THREADS = 4
+
+
+@dataclass(frozen=True)
+class VariantColumns:
+    """The n variants of a file, column by column.
+
+    Attributes
+    ----------
+    chrom, ref, alt
+        n texts each, as the input spells them.
+    pos
+        int64 (n,), 1-based.
+    status
+        n names of `VariantStatus`.
+    """
+
+    chrom: list[str]
+    pos: np.ndarray
+    ref: list[str]
+    alt: list[str]
+    status: list[str]
+
+
+class EffectFile:
+    """The n rows of a matrix written by `mfdvep score --matrix`; only its footer is held.
+
+    Parameters
+    ----------
+    path
+        The file; it must stay as it is while it is read.
+
+    Attributes
+    ----------
+    path
+        As given.
+    tracks
+        The O tracks, in the order of a row's effects.
+    provenance
+        How the effects were made (model, reference, scale ...).
+    kinds
+        "combined", "biological", "technical".
+    extra
+        Names of further columns, in the order of the file: INFO keys that were kept.
+
+    Raises
+    ------
+    InputError
+        No such file, not Parquet, or not such a matrix. From the methods also: it is damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self.kinds: tuple[str, ...] = KINDS
+        try:
+            with pq.ParquetFile(path) as file:
+                self._footer, schema = file.metadata, file.schema_arrow
+            about = json.loads(schema.metadata[RUN_KEY])
+            self.tracks = TrackTable({name: tuple(v) for name, v in about["tracks"].items()})
+            self.provenance: dict[str, Any] = about["provenance"]
+            for kind in KINDS:
+                column = schema.field(kind).type
+                if not pa.types.is_fixed_size_list(column):
+                    raise ValueError("a table of listed effects")
+                if column.list_size != len(self.tracks):
+                    raise ValueError(f"{column.list_size} effects of {len(self.tracks)} tracks")
+            own = [*(schema.field(f.name).name for f in VARIANT_FIELDS), *KINDS]
+        except (OSError, pa.ArrowInvalid, LookupError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: not a matrix of effects ({error}); make one with mfdvep score --matrix"
+            ) from error
+        self.extra = tuple(name for name in schema.names if name not in own)
+
+    def __len__(self) -> int:
+        return int(self._footer.num_rows)
+
+    def variants(self) -> VariantColumns:
+        """Return the variant of each row."""
+        names = ("chrom", "ref", "alt", "status")
+        texts: dict[str, Any] = {name: texts_of(self.column(name)) for name in names}
+        return VariantColumns(pos=self.column("pos").to_numpy(), **texts)
+
+    def text(self, column: str) -> list[str | None]:
+        """Return a further column as n texts, None where it has no value.
+
+        Raises
+        ------
+        InputError
+            None of `extra`.
+        """
+        if column not in self.extra:
+            has = f"it has: {', '.join(self.extra)}" if self.extra else "it has none"
+            raise InputError(
+                f"{self.path}: no column {column!r} of the input; {has}; mfdvep score --labels or "
+                "--info keeps INFO keys"
+            )
+        return texts_of(self.column(column))
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column of the file, whole, as Arrow has it; the name must be there."""
+        with self._reading(), self._opened() as file:
+            return file.read(columns=[name]).column(0)
+
+    def effects(self, kind: str, columns: slice, rows: np.ndarray) -> np.ndarray:
+        """Return the effects of one kind on some tracks in some rows.
+
+        Held in memory: what is returned and four row groups at most. Every effect of the kind in a
+        row group that has one of the rows is decoded, however few the tracks: about 1 GB a
+        second with two cores.
+
+        Parameters
+        ----------
+        kind
+            One of `kinds`.
+        columns
+            Of the tracks.
+        rows
+            bool (n,), which rows.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (k, m), C-contiguous: a row a track, a column each of the m rows that are true;
+            NaN where a variant was not scored.
+
+        Raises
+        ------
+        InputError
+            Another kind; rows of another length or type; the file is damaged.
+        """
+        if kind not in self.kinds:
+            raise InputError(f"kind {kind!r}; expected {', '.join(self.kinds)}")
+        if rows.dtype != bool or rows.shape != (len(self),):
+            raise InputError(
+                f"{self.path}: rows are {rows.dtype} {rows.shape}; expected bool ({len(self)},)"
+            )
+        before = np.concatenate([[0], np.cumsum(rows)])  # (n + 1,) rows taken before each
+        n_tracks = len(range(len(self.tracks))[columns])
+        out = np.empty((n_tracks, before[-1]), dtype=np.float32)  # (k, m)
+
+        def fill(group: int, start: int) -> None:
+            with self._opened() as file:
+                for batch in file.iter_batches(_BATCH, row_groups=[group], columns=[kind]):
+                    stop = start + len(batch)
+                    taken = _dense(batch.column(0), columns, rows[start:stop])  # (b, k)
+                    out[:, before[start] : before[stop]] = taken.T
+                    start = stop
+
+        sizes = [self._footer.row_group(i).num_rows for i in range(self._footer.num_row_groups)]
+        starts = list(accumulate(sizes, initial=0))
+        wanted = [i for i, start in enumerate(starts[:-1]) if rows[start : starts[i + 1]].any()]
+        # each thread has a reader of its own, and fills columns of its own
+        with self._reading(), ThreadPoolExecutor(min(_MOST_THREADS, pa.cpu_count())) as pool:
+            list(pool.map(fill, wanted, [starts[i] for i in wanted]))
+        return out
+
+    def _opened(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self.path, metadata=self._footer, memory_map=True)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, pa.ArrowInvalid) as error:
+            raise InputError(
+                f"{self.path}: cannot be read ({error}); it was changed or is damaged: get it again"
+            ) from error
+
+
+def _dense(lists: pa.FixedSizeListArray, columns: slice, rows: np.ndarray) -> np.ndarray:
+    """Return some columns of some rows (b of them) as float32 (b, k), NaN where a list is null."""
+    known = lists.is_valid().to_numpy(zero_copy_only=False)
+    values = lists.flatten().to_numpy().reshape(-1, lists.type.list_size)  # leaves out null lists
+    taken = values[rows[known], columns]
+    out = np.full((np.count_nonzero(rows), taken.shape[1]), np.nan, dtype=np.float32)
+    out[known[rows]] = taken
+    return out
+
+
+def texts_of(column: pa.ChunkedArray) -> list[str | None]:
+    """Return a column as texts: "1" and "0" for true and false, None for null."""
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    texts: list[str | None] = []
+    for chunk in column.cast(pa.string()).chunks:
+        coded = chunk.dictionary_encode()  # so that equal texts are one object
+        names = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
+        texts += names[coded.indices.fill_null(len(names) - 1).to_numpy()].tolist()
+    return texts
