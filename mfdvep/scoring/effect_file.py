@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,8 +121,8 @@ class EffectFile:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return a column of the file, whole, as Arrow has it; the name must be there."""
-        with self._reading(), self._opened() as file:
-            return file.read(columns=[name]).column(0)
+        with reading(self.path), self._opened() as file:
+            return file.read(columns=[name]).column(name)  # "A" would also read "A.B"
 
     def effects(self, kind: str, columns: slice, rows: np.ndarray) -> np.ndarray:
         """Return the effects of one kind on some tracks in some rows.
@@ -151,12 +151,7 @@ class EffectFile:
         InputError
             Another kind; rows of another length or type; the file is damaged.
         """
-        if kind not in self.kinds:
-            raise InputError(f"kind {kind!r}; expected {', '.join(self.kinds)}")
-        if rows.dtype != bool or rows.shape != (len(self),):
-            raise InputError(
-                f"{self.path}: rows are {rows.dtype} {rows.shape}; expected bool ({len(self)},)"
-            )
+        check_part(self.path, kind, self.kinds, rows, len(self))
         before = np.concatenate([[0], np.cumsum(rows)])  # (n + 1,) rows taken before each
         n_tracks = len(range(len(self.tracks))[columns])
         out = np.empty((n_tracks, before[-1]), dtype=np.float32)  # (k, m)
@@ -165,7 +160,7 @@ class EffectFile:
             with self._opened() as file:
                 for batch in file.iter_batches(_BATCH, row_groups=[group], columns=[kind]):
                     stop = start + len(batch)
-                    taken = _dense(batch.column(0), columns, rows[start:stop])  # (b, k)
+                    taken = _dense(batch.column(kind), columns, rows[start:stop])  # (b, k)
                     out[:, before[start] : before[stop]] = taken.T
                     start = stop
 
@@ -173,21 +168,31 @@ class EffectFile:
         starts = list(accumulate(sizes, initial=0))
         wanted = [i for i, start in enumerate(starts[:-1]) if rows[start : starts[i + 1]].any()]
         # each thread has a reader of its own, and fills columns of its own
-        with self._reading(), ThreadPoolExecutor(min(_MOST_THREADS, pa.cpu_count())) as pool:
+        with reading(self.path), ThreadPoolExecutor(min(_MOST_THREADS, pa.cpu_count())) as pool:
             list(pool.map(fill, wanted, [starts[i] for i in wanted]))
         return out
 
     def _opened(self) -> pq.ParquetFile:
         return pq.ParquetFile(self.path, metadata=self._footer, memory_map=True)
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(
-                f"{self.path}: cannot be read ({error}); it was changed or is damaged: get it again"
-            ) from error
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Turn what Arrow raises for a file that was whole when it was opened into an InputError."""
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); it was changed or is damaged: get it again"
+        ) from error
+
+
+def check_part(path: str, kind: str, kinds: Sequence[str], rows: np.ndarray, n: int) -> None:
+    """Raise InputError unless the kind is one of the kinds and rows are bool (n,)."""
+    if kind not in kinds:
+        raise InputError(f"{path}: kind {kind!r}; expected {', '.join(kinds)}")
+    if rows.dtype != bool or rows.shape != (n,):
+        raise InputError(f"{path}: rows are {rows.dtype} {rows.shape}; expected bool ({n},)")
 
 
 def _dense(lists: pa.FixedSizeListArray, columns: slice, rows: np.ndarray) -> np.ndarray:
