@@ -142,6 +142,14 @@ class ScoreTable:
                 row[:] = self._column(name).to_numpy()[rows]
         return out
 
+    def finite(self) -> np.ndarray:
+        """Return which rows have a finite number in every score, bool (n,)."""
+        out = np.ones(self._n, dtype=bool)
+        rows = np.ones(self._n, dtype=bool)
+        for i in range(len(self.tracks)):
+            out &= np.isfinite(self.effects("score", slice(i, i + 1), rows)[0])
+        return out
+
     def _texts(self, name: str) -> list[Any]:
         column = self._column(name)
         try:

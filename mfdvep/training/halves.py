@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from sklearn.ensemble import RandomForestClassifier
 
+from mfdvep.averages import mean_and_interval
 from mfdvep.model.independence import Predictors
 from mfdvep.model.mfd import Features
-from mfdvep.training.summary import mean_and_interval
 
 
 def independence_over_seeds(

@@ -6,26 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
+
+from mfdvep.averages import mean_and_interval
 
 GROUP_COLUMNS = ("assay", "target", "biosample", "lab")  # averaged by where the table has them
-
-
-def mean_and_interval(values: np.ndarray) -> tuple[float | None, list[float] | None]:
-    """Return the mean of the finite values and its 95 % interval [low, high].
-
-    The interval is Student's t, mean +- t(n - 1, .975) SD / sqrt(n). None for what is not
-    defined: a mean of no value, an interval of fewer than two.
-    """
-    known = values[np.isfinite(values)].astype(np.float64)
-    n = len(known)
-    if n == 0:
-        return None, None
-    mean = float(known.mean())
-    if n == 1:
-        return mean, None
-    half = float(student.ppf(0.975, n - 1) * known.std(ddof=1) / np.sqrt(n))
-    return mean, [mean - half, mean + half]
 
 
 def summarise(

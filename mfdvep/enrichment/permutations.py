@@ -1,0 +1,101 @@
+"""The same analysis with labels permuted: how often it finds what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from mfdvep.enrichment.counting import matched_p
+from mfdvep.enrichment.cuts import Cut
+from mfdvep.enrichment.kinds import Kind
+from mfdvep.enrichment.odds import fisher_p, haldane, tables_of
+from mfdvep.enrichment.resampling import percentile_interval
+from mfdvep.enrichment.results import Columns
+from mfdvep.enrichment.sample import Sample, Tagged
+
+ALPHA = 0.05
+
+
+def permutation_row(sample: Sample, kind: Kind, number: int, cut: Cut) -> Columns:
+    """Return the row of a kind and its cut of this number in `Enrichment.permutation`."""
+    tagged = [track.cuts[number].tagged for track in kind.tracks]
+    p = permuted_p(sample, tagged)  # (T, P)
+    known = np.isfinite(p)
+    q = false_discovery_control(np.where(known, p, 1.0), axis=0)
+    union = kind.unions[number].tagged
+    null = np.abs(np.log(_haldane(sample, union, union.permuted)))
+    seen = abs(float(np.log(_haldane(sample, union, np.array([union.positives]))[0])))
+    low, high = percentile_interval(_haldane(sample, union, union.permuted))
+    n = p.shape[1]
+    with np.errstate(invalid="ignore"):
+        rate = (p < ALPHA).sum() / known.sum() if known.any() else np.nan
+    return {
+        "kind": [kind.name],
+        "cut": [cut.name],
+        "n_permutations": [n],
+        "false_positive_rate": [float(rate)],
+        "any_significant": [float((q < ALPHA).any(0).mean())],
+        "null_low": [float(low)],
+        "null_high": [float(high)],
+        # the data are one of the permutations; equal to rounding is as far
+        "p_overall": [
+            (1 + np.count_nonzero(null >= seen - 1e-9)) / (1 + n) if seen == seen else np.nan
+        ],
+    }
+
+
+def qq_rows(sample: Sample, kind: Kind, number: int, cut: Cut, p: np.ndarray) -> Columns:
+    """Return the rows of a kind and cut in `Enrichment.qq`, by falling p.
+
+    Parameters
+    ----------
+    p
+        Of the T tracks; those that are not defined are left out.
+    """
+    known = np.flatnonzero(np.isfinite(p))
+    n = len(known)
+    low = high = np.full(n, np.nan)
+    if sample.permuted.shape[1] and n:
+        permuted = permuted_p(sample, [kind.tracks[i].cuts[number].tagged for i in known])
+        low, high = percentile_interval(np.sort(_minus_log(permuted), axis=0).T)
+    return {
+        "kind": [kind.name] * n,
+        "cut": [cut.name] * n,
+        "expected": np.sort(-np.log10((np.arange(n) + 0.5) / max(n, 1))),
+        "observed": np.sort(_minus_log(p[known])),
+        "low": low,
+        "high": high,
+    }
+
+
+def permuted_p(sample: Sample, tagged: Sequence[Tagged]) -> np.ndarray:
+    """Return the p of T sets of tagged variants in each permutation, (T, P).
+
+    Within matched sets where there are any, else Fisher's.
+    """
+    if len(sample.strata):
+        return matched_p(tagged, np.stack([t.permuted_matched for t in tagged]))
+    counts = np.stack([t.permuted for t in tagged])
+    totals = np.array([[t.positives + t.negatives] for t in tagged])
+    # a table is told by two numbers: each pair is tested once
+    pairs, back = np.unique(totals * (len(sample) + 1) + counts, return_inverse=True)
+    total, count = np.divmod(pairs, len(sample) + 1)
+    tables = tables_of(
+        count, total - count, positives=sample.n_positive, negatives=sample.n_negative
+    )
+    return fisher_p(tables)[back].reshape(counts.shape)
+
+
+def _haldane(sample: Sample, tagged: Tagged, counts: np.ndarray) -> np.ndarray:
+    """Return Haldane's odds ratio for each number of tagged positives, (P,)."""
+    total = tagged.positives + tagged.negatives
+    tables = tables_of(
+        counts, total - counts, positives=sample.n_positive, negatives=sample.n_negative
+    )
+    return haldane(tables).value
+
+
+def _minus_log(p: np.ndarray) -> np.ndarray:
+    return -np.log10(np.maximum(p, np.finfo(np.float64).tiny))

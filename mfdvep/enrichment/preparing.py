@@ -1,0 +1,179 @@
+"""What an enrichment is asked to do, and the sample and effects that this comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mfdvep.enrichment.kinds import Kind
+from mfdvep.enrichment.labels import Labels
+from mfdvep.enrichment.matched import strata_of
+from mfdvep.enrichment.resampling import FEW_BLOCKS
+from mfdvep.enrichment.sample import Sample
+from mfdvep.enrichment.score_table import ScoreTable
+from mfdvep.enrichment.selecting import Tested
+from mfdvep.enrichment.views import View
+from mfdvep.errors import InputError
+from mfdvep.model.selection import select
+from mfdvep.scoring.effect_file import EffectFile
+
+GROUP_COLUMNS = ("assay", "target")
+BLOCK = 1_000_000  # bases that the bootstrap draws together
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an enrichment is measured; the defaults are those of the command.
+
+    Attributes
+    ----------
+    quantiles, sided
+        See `mfdvep.enrichment.cuts`; None: the preset's.
+    where, names
+        Tracks, as `mfdvep.model.selection.select` takes them.
+    group_by
+        Columns of the track table by whose values odds ratios are averaged; () those of
+        `GROUP_COLUMNS` that there are.
+    block
+        Bases that the bootstrap draws together; None: contigs.
+    n_bootstrap, n_permutations
+        Samples; fewer than 2 of the first give no bootstrap intervals.
+    seed
+        Of both.
+    threads
+        Tracks measured at once; 0: as many as there are cores.
+    """
+
+    quantiles: tuple[float, ...] | None = None
+    sided: str | None = None
+    where: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    block: int | None = BLOCK
+    n_bootstrap: int = 1000
+    n_permutations: int = 0
+    seed: int = 0
+    threads: int = 0
+
+
+def sample_of(tested: Tested, labels: Labels, key: str, options: Options) -> Sample:
+    """Return the variants that are tested.
+
+    Parameters
+    ----------
+    key
+        Of the labels, for messages.
+
+    Raises
+    ------
+    InputError
+        Labels other than 0 and 1, or of one class only.
+    """
+    values = labels.values[tested.rows]
+    if other := sorted(set(values.tolist()) - {0.0, 1.0}):
+        raise InputError(
+            f"labels {key} have {len(other)} values besides 0 and 1, such as {other[0]:g}; "
+            "expected 1 for positives and 0 for negatives; quantities are for --correlation"
+        )
+    positive = values == 1
+    if positive.all() or not positive.any():
+        raise InputError(
+            f"all {len(positive):,} labelled and scored variants have {key}={int(positive[0])}; "
+            "expected some with 1 and some with 0"
+        )
+    return Sample.build(
+        [tested.variants.chrom[i] for i in tested.rows],
+        tested.variants.pos[tested.rows],
+        positive,
+        strata_of([labels.matches[i] for i in tested.rows]),
+        block=options.block,
+        n_bootstrap=options.n_bootstrap,
+        n_permutations=options.n_permutations,
+        rng=np.random.default_rng(options.seed),
+    )
+
+
+def views_of(
+    source: EffectFile | ScoreTable,
+    baseline: EffectFile | ScoreTable | None,
+    tested: Tested,
+    options: Options,
+) -> list[View]:
+    """Return the kinds of effect that are measured, the baseline's first.
+
+    Raises
+    ------
+    InputError
+        No track is left.
+    """
+    views = []
+    if baseline is not None and tested.baseline_rows is not None:
+        chosen = select(baseline.tracks, where=options.where, names=options.names)
+        views.append(_view(BASELINE, baseline, baseline.kinds[0], tested.baseline_rows, chosen))
+    chosen = select(source.tracks, where=options.where, names=options.names)
+    return views + [_view(kind, source, kind, tested.rows, chosen) for kind in source.kinds]
+
+
+def _view(
+    name: str,
+    scores: EffectFile | ScoreTable,
+    kind: str,
+    rows: np.ndarray,
+    tracks: Sequence[int],
+) -> View:
+    mask = np.zeros(len(scores), dtype=bool)
+    mask[rows] = True
+    return View(name, scores, kind, mask, np.searchsorted(np.flatnonzero(mask), rows), tracks)
+
+
+def group_columns(source: EffectFile | ScoreTable, asked: Sequence[str]) -> list[str]:
+    """Return the columns to group tracks by; raises InputError for one that is not there."""
+    for column in asked:
+        source.tracks[column]  # raises for one that is not there
+    return list(asked) or [c for c in GROUP_COLUMNS if c in source.tracks.columns]
+
+
+def counts_of(tested: Tested, sample: Sample) -> dict[str, Any]:
+    """Return `Enrichment.counts`."""
+    return {
+        **tested.counts,
+        "positives": sample.n_positive,
+        "negatives": sample.n_negative,
+        "strata": len(sample.strata),
+        "unmatched": int((sample.strata.of < 0).sum()) if len(sample.strata) else 0,
+        "contigs": len(sample.contigs),
+        "blocks": sample.n_blocks,
+    }
+
+
+def flags_of(kinds: Sequence[Kind], sample: Sample, labels: Labels, tested: Tested) -> list[str]:
+    """Return what a reader should know of this sample, a sentence each."""
+    said = []
+    for kind in kinds:
+        equal = sum(track.sd == 0 for track in kind.tracks)
+        if equal:
+            said.append(
+                f"{equal} tracks have one {kind.name} effect for all variants: not measured"
+            )
+    if all(track.sd == 0 for kind in kinds for track in kind.tracks):
+        raise InputError(
+            f"on each track the effects of all {len(sample):,} variants are equal; there is "
+            "nothing to rank"
+        )
+    if sample.n_blocks < FEW_BLOCKS:
+        said.append(
+            f"the bootstrap draws from {sample.n_blocks} blocks: with fewer than {FEW_BLOCKS} its "
+            "intervals are unreliable"
+        )
+    if any(labels.matches[i] for i in tested.rows) and not len(sample.strata):
+        said.append("no match group has a positive and a negative that were scored: not matched")
+    return said
+
+
+def block_sentence(block: int | None) -> str:
+    """Return what the bootstrap draws together."""
+    return "contigs" if block is None else f"stretches of {block:,} bases"
