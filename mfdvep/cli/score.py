@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
 _PATH = click.Path(path_type=Path)
-_PASSED = ("matrix", "long", "storage", "top_k", "min_abs", "replace", "resume", "force")
+_PASSED = (
+    "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "replace", "resume", "force",
+)  # fmt: skip
 _OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
 _MOST_WINDOWS = 1 << 16  # more than any memory holds, but no overflow
 _SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
@@ -103,6 +105,15 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     default="float32",
     show_default=True,
     help="Of the matrix.",
+)
+@click.option(
+    "--labels",
+    metavar="KEY",
+    help="Keep INFO KEY in the matrix as labels (1 causal, 0 neutral), with MATCH and ELEMENT if "
+    "declared.",
+)
+@click.option(
+    "--info", multiple=True, metavar="KEY", help="Keep INFO KEY as a column of the matrix; repeat."
 )
 @click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
 @click.option(
@@ -191,6 +202,8 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
 
     if options["strict"] and options["max_unscored"]:
         raise click.UsageError("--strict is --max-unscored 0; give one of them")
+    if (options["labels"] or options["info"]) and not options["matrix"]:
+        raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
     if threads:
         torch.set_num_threads(threads)
     with Genome(fasta) as genome:
@@ -229,6 +242,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     if not options["quiet"]:
         place = f"{scorer.device.type} in {scorer.precision.name}"
         click.echo(_told(target, summary, place), err=True)
+    # with --labels, what mfdvep enrich finds in the matrix is told here
     return 3 if _exceeds(options, summary.status) else 0
 
 
@@ -236,6 +250,7 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.vcf import open_vcf
     from mfdvep.scoring.check import check_vcf, render
+    from mfdvep.scoring.outputs import kept_info
     from mfdvep.scoring.windows import AlleleWindows
 
     windows = AlleleWindows(genome, shifts=options["shifts"], strand=options["strand"])
@@ -244,6 +259,7 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
         open_vcf(vcf, regions=regions) as reader,
         progress_bar("checking", "records", quiet=options["quiet"]) as bar,
     ):
+        kept_info(reader.header_lines, options["info"], labels=options["labels"], name=reader.name)
         report = check_vcf(reader, windows, vcf=vcf, replace=options["replace"], progress=bar)
     click.echo(render(report))
     n = report.status["OK"]

@@ -128,7 +128,7 @@ class EffectFile:
         """Return the effects of one kind on some tracks in some rows.
 
         Held in memory: what is returned and four row groups at most. Every effect of the kind in a
-        row group that has one of the rows is decoded, however few the tracks: about 1 GB a
+        row group that has one of the rows is decoded, however few the tracks: 0.6 GB a
         second with two cores.
 
         Parameters

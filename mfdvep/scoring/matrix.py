@@ -1,10 +1,10 @@
 """The Parquet matrix of all effects, and how a Parquet file is written in parts and joined.
 
-The file: one row an ALT with its variant, status, and three fixed-size lists, one value a track,
-null where the ALT was not scored. In the file's metadata, "mfdvep" has the track table and the
-run's provenance, and "mfdvep.tracks" the names of the tracks in the order of the lists, both as
-JSON. So DuckDB finds an effect by the name of its track, null where the ALT was not scored or no
-track has this name:
+The file: one row an ALT with its variant, status, the INFO keys of the input that are kept, as
+text, and three fixed-size lists, one value a track, null where the ALT was not scored. In the
+file's metadata, "mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the
+names of the tracks in the order of the lists, both as JSON. So DuckDB finds an effect by the name
+of its track, null where the ALT was not scored or no track has this name:
 
     SELECT chrom, pos, ref, alt,
            combined[list_position(decode(value)::JSON::VARCHAR[], 'CTCF/K562/X0001')] AS effect
@@ -19,7 +19,7 @@ and polars:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from mfdvep.scoring.tables import (
     VARIANT_FIELDS,
     TableWriter,
     file_metadata,
+    text_column,
     variant_columns,
 )
 
@@ -55,11 +56,13 @@ class EffectWriter(TableWriter):
     storage
         Type of the effects in the file, "float32" or "float16"; float16 has three digits, and steps
         of 6e-8 below 6e-5.
+    extra
+        Names of further columns, of text, which come after the status.
 
     Raises
     ------
     InputError
-        Another storage.
+        Another storage; see `check_extra`.
     OutputError
         On opening, writing or closing: the file cannot be written, e.g. the disk is full.
     """
@@ -71,30 +74,44 @@ class EffectWriter(TableWriter):
         provenance: dict[str, Any] | None,
         *,
         storage: str = "float32",
+        extra: Sequence[str] = (),
     ) -> None:
+        check_extra(extra)
         if storage not in STORAGE:
             raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
         element = pa.field("element", STORAGE[storage], nullable=False)
         self._type, self._storage = pa.list_(element, len(tracks)), storage
         lists = [pa.field(kind, self._type) for kind in KINDS]  # null where not scored
+        texts = [pa.field(name, pa.string()) for name in extra]
         about = None if provenance is None else {**provenance, "storage": storage}
         metadata = file_metadata(tracks, about)
         super().__init__(
             path,
-            pa.schema([*VARIANT_FIELDS, *lists], metadata),
+            pa.schema([*VARIANT_FIELDS, *texts, *lists], metadata),
             row_group=_ROW_GROUP,
             # float16 would shrink by a fifth, but DuckDB 2.0 does not read it split
             split=[f"{kind}.list.element" for kind in KINDS] if storage == "float32" else [],
         )
 
-    def write(self, batch: EffectBatch) -> None:
-        """Append the rows of a batch."""
+    def write(self, batch: EffectBatch, extra: Sequence[Sequence[str | None]] = ()) -> None:
+        """Append the rows of a batch, with a text a row, or None, for each further column."""
         missing = pa.array(~batch.scored)
-        columns = variant_columns(batch)
+        columns = [*variant_columns(batch), *map(text_column, extra)]
         for kind in KINDS:
             values = pa.array(getattr(batch, kind).astype(self._storage).reshape(-1))
             columns.append(pa.FixedSizeListArray.from_arrays(values, type=self._type, mask=missing))
         self.add(pa.Table.from_arrays(columns, schema=self.schema))
+
+
+def check_extra(names: Sequence[str]) -> None:
+    """Raise InputError for a further column that would be another, or part of a list of effects."""
+    own = {*(f.name for f in VARIANT_FIELDS), *KINDS}
+    for name in names:
+        if name in own or name.partition(".")[0] in KINDS:
+            raise InputError(
+                f"INFO {name}: the matrix has a column of its own named {name.partition('.')[0]}; "
+                "rename the key: bcftools annotate --rename-annots"
+            )
 
 
 def join_matrices(
@@ -104,6 +121,7 @@ def join_matrices(
     tracks: TrackTable,
     provenance: dict[str, Any],
     storage: str = "float32",
+    extra: Sequence[str] = (),
 ) -> None:
     """Write the rows of the parts, in order, as one matrix, even if there are none.
 
@@ -113,18 +131,18 @@ def join_matrices(
     Parameters
     ----------
     parts
-        Written by `EffectWriter` with as many tracks and the same storage.
-    path, tracks, provenance, storage
+        Written by `EffectWriter` with as many tracks, the same storage and further columns.
+    path, tracks, provenance, storage, extra
         As for `EffectWriter`.
 
     Raises
     ------
     InputError
-        Another storage.
+        Another storage; see `check_extra`.
     OutputError
         A part that cannot be read or has other columns; the file cannot be written.
     """
-    with EffectWriter(path, tracks, provenance, storage=storage) as writer:
+    with EffectWriter(path, tracks, provenance, storage=storage, extra=extra) as writer:
         for part in parts:
             writer.append(part)
 

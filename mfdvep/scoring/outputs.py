@@ -14,6 +14,7 @@ import numpy as np
 
 from mfdvep.errors import OutputError
 from mfdvep.genomics.info import escape_info
+from mfdvep.genomics.info_columns import InfoColumns
 from mfdvep.genomics.reasons import REASONS
 from mfdvep.genomics.text import CODEC
 from mfdvep.genomics.variants import VariantStatus
@@ -21,11 +22,13 @@ from mfdvep.genomics.vcf_output import Annotated, VcfOutput
 from mfdvep.model.tracks import TrackTable
 from mfdvep.scoring.annotation import info_values
 from mfdvep.scoring.effects import EffectBatch
-from mfdvep.scoring.matrix import EffectWriter, join_matrices
+from mfdvep.scoring.matrix import EffectWriter, check_extra, join_matrices
 from mfdvep.scoring.reading import Chunk
 from mfdvep.scoring.sparse import LongWriter, join_long
 
 _COLUMNS = ["chrom", "pos", "id", "ref", "alt", "record", "allele", "status", "reason"]
+_BESIDE_LABELS = ("MATCH", "ELEMENT")
+"""What a labelled VCF may say besides: ids of groups of matched variants, and of elements."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +90,20 @@ class VcfSink:
 
 
 class MatrixSink:
-    """The Parquet matrix of all effects."""
+    """The Parquet matrix of all effects, with the INFO keys that are kept."""
 
-    def __init__(self, tracks: TrackTable, provenance: dict[str, Any], storage: str) -> None:
+    def __init__(
+        self, tracks: TrackTable, provenance: dict[str, Any], storage: str, info: InfoColumns
+    ) -> None:
         self._tracks, self._provenance, self._storage = tracks, provenance, storage
+        self._info = info
 
     def write(self, part: Path, scored: Scored) -> None:
-        """See `EffectWriter`."""
-        with EffectWriter(part, self._tracks, None, storage=self._storage) as writer:
-            writer.write(scored.batch)
+        """See `EffectWriter`, `InfoColumns.values`."""
+        extra = self._info.values(scored.chunk.records)
+        options: dict[str, Any] = {"storage": self._storage, "extra": self._info.keys}
+        with EffectWriter(part, self._tracks, None, **options) as writer:
+            writer.write(scored.batch, extra)
 
     def join(self, parts: Iterable[Path], path: Path) -> None:
         """See `join_matrices`."""
@@ -105,6 +113,7 @@ class MatrixSink:
             tracks=self._tracks,
             provenance=self._provenance,
             storage=self._storage,
+            extra=self._info.keys,
         )
 
 
@@ -174,12 +183,40 @@ def to_standard_output(data: bytes) -> None:
         ) from error
 
 
+def kept_info(
+    header: Iterable[str], info: Sequence[str], *, labels: str | None, name: str
+) -> InfoColumns:
+    """Return the INFO keys that the matrix keeps.
+
+    Parameters
+    ----------
+    header, name
+        Of the input.
+    info, labels
+        See `score_vcf`.
+
+    Raises
+    ------
+    InputError
+        See `InfoColumns.of`, `check_extra`.
+    """
+    keys = info if labels is None else [labels, *info]
+    columns = InfoColumns.of(header, keys, also=() if labels is None else _BESIDE_LABELS, name=name)
+    check_extra(columns.keys)
+    return columns
+
+
 def tables_of(
-    kinds: Iterable[str], tracks: TrackTable, provenance: dict[str, Any], *, storage: str
+    kinds: Iterable[str],
+    tracks: TrackTable,
+    provenance: dict[str, Any],
+    *,
+    storage: str,
+    info: InfoColumns,
 ) -> dict[str, Sink]:
     """Return the sinks of the kinds that are tables: "matrix", "long", "skipped"."""
     sinks: dict[str, Sink] = {
-        "matrix": MatrixSink(tracks, provenance, storage),
+        "matrix": MatrixSink(tracks, provenance, storage, info),
         "long": LongSink(tracks, provenance),
         "skipped": SkippedSink(),
     }

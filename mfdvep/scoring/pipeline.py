@@ -26,7 +26,7 @@ from mfdvep.scoring.annotation import header_lines
 from mfdvep.scoring.chunks import ChunkStore
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.matrix import STORAGE
-from mfdvep.scoring.outputs import Scored, VcfSink, tables_of, to_standard_output
+from mfdvep.scoring.outputs import Scored, VcfSink, kept_info, tables_of, to_standard_output
 from mfdvep.scoring.provenance import run_identity, run_provenance, without_versions
 from mfdvep.scoring.publishing import Outputs
 from mfdvep.scoring.reading import Chunk, in_order, read_chunks
@@ -86,6 +86,8 @@ def score_vcf(
     top_k: int = 3,
     min_abs: float = 0.0,
     storage: str = "float32",
+    labels: str | None = None,
+    info: Sequence[str] = (),
     index: bool = False,
     replace: bool = False,
     resume: bool = False,
@@ -115,6 +117,11 @@ def score_vcf(
         size, of those with at least `min_abs`.
     storage
         Of the matrix: "float32" or "float16".
+    labels
+        An INFO key that says what each ALT is, such as causal or neutral: the matrix keeps it, and
+        MATCH and ELEMENT where the header declares them.
+    info
+        INFO keys that the matrix keeps: columns of text under their names.
     index
         Write the index of the output; the records must be sorted.
     replace
@@ -137,7 +144,8 @@ def score_vcf(
     ------
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
-        annotated already; not sorted, if it is to be indexed.
+        annotated already; not sorted, if it is to be indexed; its header declares no such INFO
+        key, or a record has not one value an ALT of it, see `InfoColumns`.
     ModelError
         The model gave a value that is not finite, or has too little memory.
     OutputError
@@ -150,6 +158,8 @@ def score_vcf(
         raise InputError(f"top_k {top_k}, min_abs {min_abs}; expected numbers of at least 0")
     if storage not in STORAGE:
         raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
+    if matrix is None and (labels is not None or info):
+        raise InputError("labels and info are columns of the matrix; give matrix a file")
     with ExitStack() as stack:
         stack.enter_context(quiet_htslib())
         reader = stack.enter_context(open_vcf(vcf, regions=regions))
@@ -159,6 +169,7 @@ def score_vcf(
         fasta = scorer.windows.genome.path
         read = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
         targets.check([*read, *inputs], force=force, resume=resume)
+        kept_keys = kept_info(reader.header_lines, info, labels=labels, name=reader.name)
         records = check_reference(reader, scorer.windows, vcf)
         if index:
             records = in_order(records, reader.name)
@@ -180,6 +191,7 @@ def score_vcf(
                 outputs=targets.relative(),
                 replace=replace,
                 versions=versions,
+                info=kept_keys.keys,
                 chunk=size,
             )
             kept = "vcf" in targets.files  # who reads a stream wants it from its start
@@ -201,7 +213,9 @@ def score_vcf(
             folder=targets.folder or Path(),
             replace=replace,
         )
-        tables = tables_of(targets.in_parts, scorer.tracks, provenance, storage=storage)
+        tables = tables_of(
+            targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys
+        )
         outputs = Outputs(targets, store, VcfSink(form, scorer.tracks), tables)
         chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
         stack.enter_context(closing(chunks))

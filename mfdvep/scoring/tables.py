@@ -7,7 +7,7 @@ A file's metadata has under "mfdvep" the track table and the run's provenance, a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -52,10 +52,17 @@ def variant_columns(batch: EffectBatch) -> list[pa.Array]:
     columns = []
     for f in VARIANT_FIELDS[:-1]:
         values = [getattr(variant, f.name) for variant in batch.variants]
-        if pa.types.is_string(f.type):
-            values = [text.encode(**CODEC).decode(errors="replace") for text in values]
-        columns.append(pa.array(values, f.type))
+        is_text = pa.types.is_string(f.type)
+        columns.append(text_column(values) if is_text else pa.array(values, f.type))
     return [*columns, pa.array([str(status) for status in batch.status], pa.string())]
+
+
+def text_column(texts: Iterable[str | None]) -> pa.Array:
+    """Return texts of a VCF as a column; bytes that are no UTF-8 become U+FFFD, None null."""
+    return pa.array(
+        [t if t is None else t.encode(**CODEC).decode(errors="replace") for t in texts],
+        pa.string(),
+    )
 
 
 class TableWriter:

@@ -210,6 +210,28 @@ def test_killed_before_every_change_to_a_file(processes, folder, whole):
         complete(processes, folder, whole)
 
 
+def labelled(folder: Path) -> Path:
+    """Give every record of a folder's input a label."""
+    key = '##INFO=<ID=LABEL,Number=A,Type=Integer,Description="1 causal">'
+    text = (folder / "in.vcf").read_text().replace("#CHROM", f"{key}\n#CHROM")
+    (folder / "in.vcf").write_text(text.replace("\t.\t.\t.\n", "\t.\t.\tLABEL=1\n"))
+    return folder
+
+
+def test_killed_while_labels_are_kept(processes, folder):
+    """Before every fourth change to a file."""
+    options = ["--labels", "LABEL"]
+    n_changes = processes.counted(labelled(folder), *COMMAND, *options)
+    expected = outputs(folder), n_changes
+    for n in range(1, n_changes + 1, 4):
+        labelled(emptied(folder))
+        assert processes.run(folder, *COMMAND, *options, die=n).code == -signal.SIGKILL
+        complete(processes, folder, expected, *options)
+    labelled(emptied(folder))
+    processes.run(folder, *COMMAND, *options, die=n_changes // 2)
+    refused(processes.run(folder, *COMMAND, "--resume"), "another info")
+
+
 def test_killed_again_and_again(processes, folder, whole):
     """Each process is killed after some changes of its own, wherever that is by then."""
     rng, codes = random.Random(5), []

@@ -12,6 +12,7 @@ import pytest
 
 from mfdvep.cli.score import default_output
 from mfdvep.model.checkpoint import load_model
+from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.matrix import read_effects
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -289,3 +290,32 @@ def test_strict_is_a_limit(run, few):
     code, _, err = score(run, few, "--strict", "--max-unscored", "5")
     assert code == 2
     assert "give one of them" in err
+
+
+def test_labels_are_columns_of_the_matrix(run, few, tmp_path):
+    """MATCH is kept too, which is declared; ELEMENT is not."""
+    declared = '##INFO=<ID=MATCH,Number=.,Type=String,Description="groups">\n#CHROM'
+    few.write_text(few.read_text().replace("#CHROM", declared).replace("MOTIF=CTCF", "MATCH=m1"))
+    matrix = tmp_path / "m.parquet"
+    options = ["--labels", "EFFECT", "--info", "MOTIF", "--matrix", str(matrix), "-q"]
+    assert score(run, few, *options) == (0, "", "")
+    file = EffectFile(matrix)
+    assert file.extra == ("EFFECT", "MATCH", "MOTIF")
+    assert file.text("EFFECT") == ["break", "break", None, "break", "make"]
+    assert file.text("MATCH") == ["m1", "m1", "m1", None, None]
+    assert file.text("MOTIF") == [None, None, None, "GATA", "AP-1"]
+
+
+@pytest.mark.parametrize("options", [["--labels", "EFFECT"], ["--info", "MOTIF"]])
+def test_labels_without_a_matrix_are_a_wrong_usage(run, few, options):
+    code, _, err = score(run, few, *options)
+    assert code == 2
+    assert "are kept in the matrix; give --matrix" in err
+
+
+def test_check_knows_the_keys_of_the_input(run, few, tmp_path):
+    code, _, err = score(
+        run, few, "--check", "--labels", "EFECT", "--matrix", str(tmp_path / "m.parquet")
+    )
+    assert code == 1
+    assert "declares no INFO EFECT; nearest: EFFECT" in err
