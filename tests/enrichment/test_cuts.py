@@ -81,7 +81,7 @@ def test_a_preset_leaves_it_out_and_says_so():
 
 @pytest.mark.parametrize(("quantiles", "sided"), [([], "upper"), ([0.1], "upper"), ([1.0], "both")])
 def test_quantiles_that_are_none(quantiles, sided):
-    with pytest.raises(InputError, match="above 0.5 and below 1"):
+    with pytest.raises(InputError, match=r"above 0\.5 and below 1"):
         cuts_of(quantiles, sided, 1000)
 
 

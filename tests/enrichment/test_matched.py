@@ -46,6 +46,11 @@ def stratified(rng, n_strata, size):
     return strata, positive, tagged
 
 
+def p_of(found):
+    sums = (found.observed, found.expected, found.variance)
+    return mantel_haenszel_p(*(np.array([x]) for x in sums))[0]
+
+
 def as_tables(strata, positive, tagged):
     kept = [k for k in np.unique(strata) if len(set(positive[strata == k])) == 2]
     return np.array(
@@ -70,10 +75,7 @@ def test_pooled_odds_ratio_interval_and_test_are_those_of_statsmodels(n_strata, 
     low, high = expected.oddsratio_pooled_confint()
     np.testing.assert_allclose(pooled.value[0], expected.oddsratio_pooled, rtol=1e-8)
     np.testing.assert_allclose([pooled.low[0], pooled.high[0]], [low, high], rtol=1e-8)
-    p = mantel_haenszel_p(
-        *(np.array([x]) for x in (found.observed, found.expected, found.variance))
-    )
-    np.testing.assert_allclose(p[0], expected.test_null_odds().pvalue, rtol=1e-8)
+    np.testing.assert_allclose(p_of(found), expected.test_null_odds().pvalue, rtol=1e-8)
 
 
 def test_pairs_are_mcnemars():
@@ -92,10 +94,7 @@ def test_nothing_discordant_says_nothing():
     strata, positive = np.array([0, 0]), np.array([True, False])
     found = moments(Strata.build(strata, positive), np.array([0, 1]), positive)
     assert np.isnan(mantel_haenszel([found]).value[0])
-    p = mantel_haenszel_p(
-        *(np.array([x]) for x in (found.observed, found.expected, found.variance))
-    )
-    assert np.isnan(p[0])
+    assert np.isnan(p_of(found))
 
 
 def test_matching_takes_out_what_differs_between_sets():
