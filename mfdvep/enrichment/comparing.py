@@ -8,13 +8,13 @@ from itertools import combinations
 import numpy as np
 
 from mfdvep.enrichment.counting import stacked
-from mfdvep.enrichment.cuts import Cut
 from mfdvep.enrichment.kinds import Kind
-from mfdvep.enrichment.odds import haldane, tables_of
-from mfdvep.enrichment.ranking import auroc, groups_of, sort_with_labels, weighted_auroc
-from mfdvep.enrichment.resampling import percentile_interval
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.sample import Sample, Tagged
+from mfdvep.enrichment.statistics.cuts import Cut
+from mfdvep.enrichment.statistics.odds import haldane, tables_of
+from mfdvep.enrichment.statistics.ranking import auroc, groups_of, sort_with_labels, weighted_auroc
+from mfdvep.enrichment.statistics.resampling import percentile_interval
 from mfdvep.model.tracks import TrackTable
 
 _FIRST = ("biological", "combined", "baseline", "technical")

@@ -9,7 +9,6 @@ from typing import Any
 
 from mfdvep import __version__
 from mfdvep.enrichment.comparing import comparisons
-from mfdvep.enrichment.cuts import TIES, cuts_of
 from mfdvep.enrichment.kinds import Kind, measure_kind
 from mfdvep.enrichment.labels import read_labels
 from mfdvep.enrichment.legacy import legacy_columns
@@ -26,6 +25,7 @@ from mfdvep.enrichment.presets import OTHER, PRESETS
 from mfdvep.enrichment.results import Enrichment
 from mfdvep.enrichment.score_table import open_scores
 from mfdvep.enrichment.selecting import select_rows
+from mfdvep.enrichment.statistics.cuts import TIES, cuts_of
 from mfdvep.enrichment.summarising import (
     curves_of,
     cut_rows,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfdvep.enrichment.odds import Z
+from mfdvep.enrichment.statistics.odds import Z
 
 
 @dataclass(frozen=True)
