@@ -9,12 +9,12 @@ import numpy as np
 
 from mfdvep.enrichment.counting import stacked
 from mfdvep.enrichment.kinds import Kind
+from mfdvep.enrichment.measures.cuts import Cut
+from mfdvep.enrichment.measures.odds import haldane, tables_of
+from mfdvep.enrichment.measures.ranking import auroc, groups_of, sort_with_labels, weighted_auroc
+from mfdvep.enrichment.measures.resampling import percentile_interval
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.sample import Sample, Tagged
-from mfdvep.enrichment.statistics.cuts import Cut
-from mfdvep.enrichment.statistics.odds import haldane, tables_of
-from mfdvep.enrichment.statistics.ranking import auroc, groups_of, sort_with_labels, weighted_auroc
-from mfdvep.enrichment.statistics.resampling import percentile_interval
 from mfdvep.model.tracks import TrackTable
 
 _FIRST = ("biological", "combined", "baseline", "technical")

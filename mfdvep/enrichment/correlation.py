@@ -15,12 +15,12 @@ from mfdvep import __version__
 from mfdvep.averages import mean_and_interval
 from mfdvep.enrichment.counting import stacked
 from mfdvep.enrichment.labels import read_labels
+from mfdvep.enrichment.measures.cuts import ranking_score
+from mfdvep.enrichment.measures.odds import Z, adjusted
 from mfdvep.enrichment.preparing import Options, views_of
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.score_table import open_scores
 from mfdvep.enrichment.selecting import select_rows
-from mfdvep.enrichment.statistics.cuts import ranking_score
-from mfdvep.enrichment.statistics.odds import Z, adjusted
 from mfdvep.enrichment.views import View
 from mfdvep.errors import InputError
 from mfdvep.files import sha256

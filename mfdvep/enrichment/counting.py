@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mfdvep.enrichment.results import Columns
-from mfdvep.enrichment.sample import Sample, Tagged
-from mfdvep.enrichment.statistics.matched import mantel_haenszel, mantel_haenszel_p
-from mfdvep.enrichment.statistics.odds import (
+from mfdvep.enrichment.measures.matched import mantel_haenszel, mantel_haenszel_p
+from mfdvep.enrichment.measures.odds import (
     Estimates,
     conditional,
     fisher_p,
@@ -17,6 +15,8 @@ from mfdvep.enrichment.statistics.odds import (
     sample_odds_ratio,
     tables_of,
 )
+from mfdvep.enrichment.results import Columns
+from mfdvep.enrichment.sample import Sample, Tagged
 
 
 def count_columns(sample: Sample, tagged: Sequence[Tagged]) -> Columns:
@@ -24,7 +24,7 @@ def count_columns(sample: Sample, tagged: Sequence[Tagged]) -> Columns:
 
     tagged_positive, tagged_negative, untagged_positive, untagged_negative; odds_ratio, haldane,
     conditional (with _low, _high); p_fisher; and where variants are matched, matched (_low, _high)
-    and p_matched. See `mfdvep.enrichment.statistics.odds` and `mfdvep.enrichment.statistics.matched`.
+    and p_matched. See `mfdvep.enrichment.measures`, its odds and matched.
     """
     tables = tables_of(
         np.array([t.positives for t in tagged], dtype=np.int64),

@@ -12,6 +12,7 @@ from mfdvep.enrichment.comparing import comparisons
 from mfdvep.enrichment.kinds import Kind, measure_kind
 from mfdvep.enrichment.labels import read_labels
 from mfdvep.enrichment.legacy import legacy_columns
+from mfdvep.enrichment.measures.cuts import TIES, cuts_of
 from mfdvep.enrichment.preparing import (
     Options,
     block_sentence,
@@ -25,7 +26,6 @@ from mfdvep.enrichment.presets import OTHER, PRESETS
 from mfdvep.enrichment.results import Enrichment
 from mfdvep.enrichment.score_table import open_scores
 from mfdvep.enrichment.selecting import select_rows
-from mfdvep.enrichment.statistics.cuts import TIES, cuts_of
 from mfdvep.enrichment.summarising import (
     curves_of,
     cut_rows,

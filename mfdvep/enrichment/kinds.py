@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mfdvep.enrichment.measures.cuts import Cut, ranking_score
 from mfdvep.enrichment.sample import Sample, Tagged, bootstrap_odds_ratios
-from mfdvep.enrichment.statistics.cuts import Cut, ranking_score
 from mfdvep.enrichment.tracks import AtCut, Track, measure
 from mfdvep.enrichment.views import View
 

@@ -13,12 +13,12 @@ import numpy as np
 from scipy.special import log_expit
 from scipy.stats import norm
 
+from mfdvep.enrichment.measures.cuts import Cut, ranking_score
+from mfdvep.enrichment.measures.logistic import Slope, slope
+from mfdvep.enrichment.measures.odds import fisher_p, sample_odds_ratio, tables_of
+from mfdvep.enrichment.measures.ranking import auroc, groups_of, sort_with_labels
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.sample import Sample
-from mfdvep.enrichment.statistics.cuts import Cut, ranking_score
-from mfdvep.enrichment.statistics.logistic import Slope, slope
-from mfdvep.enrichment.statistics.odds import fisher_p, sample_odds_ratio, tables_of
-from mfdvep.enrichment.statistics.ranking import auroc, groups_of, sort_with_labels
 from mfdvep.enrichment.views import View
 
 TAILS = (0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)

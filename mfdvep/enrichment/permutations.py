@@ -9,11 +9,11 @@ from scipy.stats import false_discovery_control
 
 from mfdvep.enrichment.counting import matched_p
 from mfdvep.enrichment.kinds import Kind
+from mfdvep.enrichment.measures.cuts import Cut
+from mfdvep.enrichment.measures.odds import fisher_p, haldane, tables_of
+from mfdvep.enrichment.measures.resampling import percentile_interval
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.sample import Sample, Tagged
-from mfdvep.enrichment.statistics.cuts import Cut
-from mfdvep.enrichment.statistics.odds import fisher_p, haldane, tables_of
-from mfdvep.enrichment.statistics.resampling import percentile_interval
 
 ALPHA = 0.05
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from mfdvep.enrichment.kinds import Kind
 from mfdvep.enrichment.labels import Labels
+from mfdvep.enrichment.measures.matched import strata_of
+from mfdvep.enrichment.measures.resampling import FEW_BLOCKS
 from mfdvep.enrichment.sample import Sample
 from mfdvep.enrichment.score_table import ScoreTable
 from mfdvep.enrichment.selecting import Tested
-from mfdvep.enrichment.statistics.matched import strata_of
-from mfdvep.enrichment.statistics.resampling import FEW_BLOCKS
 from mfdvep.enrichment.views import View
 from mfdvep.errors import InputError
 from mfdvep.model.selection import select
@@ -32,7 +32,7 @@ class Options:
     Attributes
     ----------
     quantiles, sided
-        See `mfdvep.enrichment.statistics.cuts`; None: the preset's.
+        See `mfdvep.enrichment.measures.cuts`; None: the preset's.
     where, names
         Tracks, as `mfdvep.model.selection.select` takes them.
     group_by

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfdvep.enrichment.statistics.matched import Moments, Strata, moments
-from mfdvep.enrichment.statistics.odds import haldane, tables_of
-from mfdvep.enrichment.statistics.resampling import blocks_of, bootstrap_weights, permuted_labels
+from mfdvep.enrichment.measures.matched import Moments, Strata, moments
+from mfdvep.enrichment.measures.odds import haldane, tables_of
+from mfdvep.enrichment.measures.resampling import blocks_of, bootstrap_weights, permuted_labels
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import numpy as np
 from mfdvep.enrichment.comparing import group_rows
 from mfdvep.enrichment.counting import count_columns, stacked
 from mfdvep.enrichment.kinds import Kind
+from mfdvep.enrichment.measures.cuts import Cut
+from mfdvep.enrichment.measures.odds import adjusted
+from mfdvep.enrichment.measures.ranking import curves, groups_of, rank, sort_with_labels
+from mfdvep.enrichment.measures.resampling import percentile_interval
 from mfdvep.enrichment.permutations import permutation_row, qq_rows
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.sample import Sample
 from mfdvep.enrichment.selecting import Tested
-from mfdvep.enrichment.statistics.cuts import Cut
-from mfdvep.enrichment.statistics.odds import adjusted
-from mfdvep.enrichment.statistics.ranking import curves, groups_of, rank, sort_with_labels
-from mfdvep.enrichment.statistics.resampling import percentile_interval
 from mfdvep.model.tracks import TrackTable
 
 _RANKING = ("auroc", "auroc_low", "auroc_high", "auprc", "auprc_low", "auprc_high")

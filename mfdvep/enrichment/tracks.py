@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfdvep.enrichment.sample import Sample, Tagged
-from mfdvep.enrichment.statistics.cuts import Cut, ranking_score
-from mfdvep.enrichment.statistics.logistic import Slope, slope
-from mfdvep.enrichment.statistics.ranking import (
+from mfdvep.enrichment.measures.cuts import Cut, ranking_score
+from mfdvep.enrichment.measures.logistic import Slope, slope
+from mfdvep.enrichment.measures.ranking import (
     Ranking,
     by_chromosome,
     groups_of,
     rank,
     sort_with_labels,
 )
+from mfdvep.enrichment.sample import Sample, Tagged
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, ndtr
 
-from mfdvep.enrichment.statistics.odds import Z
+from mfdvep.enrichment.measures.odds import Z
 
 _ITERATIONS = 50
 _STRETCH = 1 << 14  # variants whose arrays fit a cache

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import erfc
 
-from mfdvep.enrichment.statistics.odds import Estimates
+from mfdvep.enrichment.measures.odds import Estimates
 
 UNMATCHED = -1
 

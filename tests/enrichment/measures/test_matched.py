@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import StratifiedTable
 
-from mfdvep.enrichment.statistics.matched import (
+from mfdvep.enrichment.measures.matched import (
     Strata,
     mantel_haenszel,
     mantel_haenszel_p,
     moments,
     strata_of,
 )
-from mfdvep.enrichment.statistics.odds import fisher_p, haldane, tables_of
+from mfdvep.enrichment.measures.odds import fisher_p, haldane, tables_of
 
 
 def test_variants_that_share_a_group_are_one_stratum():

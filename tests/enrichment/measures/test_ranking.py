@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from mfdvep.enrichment.statistics.logistic import slope
-from mfdvep.enrichment.statistics.ranking import (
+from mfdvep.enrichment.measures.logistic import slope
+from mfdvep.enrichment.measures.ranking import (
     average_precision,
     by_chromosome,
     curves,

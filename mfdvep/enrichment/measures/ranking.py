@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mfdvep.enrichment.statistics.odds import Z
+from mfdvep.enrichment.measures.odds import Z
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from scipy.stats.contingency import odds_ratio
 from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.multitest import multipletests
 
-from mfdvep.enrichment.statistics.odds import (
+from mfdvep.enrichment.measures.odds import (
     adjusted,
     conditional,
     fisher_p,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mfdvep.enrichment.statistics.matched import strata_of
-from mfdvep.enrichment.statistics.resampling import (
+from mfdvep.enrichment.measures.matched import strata_of
+from mfdvep.enrichment.measures.resampling import (
     blocks_of,
     bootstrap_weights,
     percentile_interval,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdvep.enrichment.statistics.cuts import Cut, cuts_of, ranking_score
+from mfdvep.enrichment.measures.cuts import Cut, cuts_of, ranking_score
 from mfdvep.errors import InputError
 
 
