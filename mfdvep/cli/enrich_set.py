@@ -1,0 +1,86 @@
+"""The labelled sets of the data folder, scored where they are not scored yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mfdvep.cli.data_folder import labelled_set
+from mfdvep.cli.progress import progress_bar
+from mfdvep.errors import InputError
+
+SHIFTS = {"gtex": "11", "gnomad": "7"}
+"""Source: science.md "Variant effects": what the paper's runs averaged over."""
+_LABEL = "LABEL"
+
+
+def scored_set(preset: str, given: dict[str, Any]) -> Path:
+    """Return the matrix of the labelled set of a preset, scored now if it is not there.
+
+    It lies beside the set, under its name and the model's: SET.MODEL-HASH.parquet. One that is
+    older than the set is made again.
+
+    Parameters
+    ----------
+    given
+        The command's data, fasta, model, threads and quiet.
+
+    Raises
+    ------
+    InputError
+        There is no such set, or it must be scored and no reference is given: the message has the
+        command that is next.
+    """
+    from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model
+
+    labelled = labelled_set(given["data"], preset)
+    if not labelled.is_file():
+        raise InputError(
+            f"no labelled set {labelled}; make it with: mfdvep variants {preset} ... -o {labelled} "
+            f"(mfdvep variants {preset} --help), or give SCORES"
+        )
+    model = load_model(given["model"] or DEFAULT_MODEL)
+    stem = labelled.with_name(f"{preset}.{model.provenance["name"]}-{model.provenance["sha256"][:8]}")
+    matrix = stem.with_name(f"{stem.name}.parquet")
+    if matrix.is_file() and matrix.stat().st_mtime >= labelled.stat().st_mtime:
+        return matrix
+    if given["fasta"] is None:
+        raise InputError(
+            f"{labelled} is not scored with {model.provenance['name']} yet; give the reference, -f genome.fa or "
+            "MFDVEP_FASTA, and it will be"
+        )
+    _score(labelled, matrix, stem.with_name(f"{stem.name}.mfd.vcf.gz"), model, preset, given)
+    return matrix
+
+
+def _score(
+    labelled: Path, matrix: Path, output: Path, model: Any, preset: str, given: dict[str, Any]
+) -> None:
+    import torch
+
+    from mfdvep.genomics.genome import Genome
+    from mfdvep.scoring.pipeline import score_vcf
+    from mfdvep.scoring.scorer import Scorer
+
+    if given["threads"]:
+        torch.set_num_threads(given["threads"])
+    with (
+        Genome(given["fasta"]) as genome,
+        progress_bar("scoring", "records", quiet=given["quiet"]) as bar,
+    ):
+        scorer = Scorer(model, genome, shifts=SHIFTS[preset])
+        summary = score_vcf(
+            labelled,
+            scorer,
+            output,
+            matrix=matrix,
+            labels=_LABEL,
+            resume=True,
+            force=True,
+            progress=bar,
+        )
+    if not given["quiet"]:
+        click.echo(f"{matrix}: {summary.alleles} alleles, {summary.unscored} without a score",
+                   err=True)  # fmt: skip
