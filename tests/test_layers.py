@@ -15,6 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mfdvep"
 LEVELS = {
     "errors": 0,
     "files": 1,
+    "folders": 1,
+    "plotting": 1,
     "genomics.variants": 1,
     "genomics.sequences": 1,
     "genomics.contigs": 1,
@@ -60,6 +62,7 @@ LEVELS = {
     "scoring.publishing": 9,
     "scoring": 10,
     "training": 10,
+    "enrichment": 10,
     "cli": 11,
 }
 ROOMS = {
@@ -81,7 +84,7 @@ ROOMS = {
     "pyarrow": {"scoring.tables", "scoring.matrix", "scoring.sparse", "training.dataset"},
     "sklearn": {"training"},
     "h5py": {"training.archive"},
-    "matplotlib": {"training.figures"},
+    "matplotlib": {"plotting", "training.figures", "enrichment.plots"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }
