@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -33,17 +34,23 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def new_grid(
-    width: float, height: float, *, rows: int = 1, columns: int = 1, share: bool = False
+    width: float,
+    height: float,
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    share: Literal["none", "row", "all"] = "none",
 ) -> tuple[Figure, list[list[Axes]]]:
     """Return a figure of this size (inches) and its axes, row by row.
 
     Parameters
     ----------
     share
-        All axes have the same limits, and only the outer ones have tick labels.
+        Axes with the same limits, of which only the outer ones have tick labels: y along each row,
+        or both axes of all.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=share == "all", sharey=share)
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8.5)
@@ -68,4 +75,4 @@ def save_figures(figures: Mapping[str, Figure], folder: Path) -> None:
     with matplotlib.rc_context({"svg.hashsalt": "mfdvep"}):
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", dpi=200)
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            figure.savefig(folder / f"{name}.svg", dpi=200, metadata={"Date": None})

@@ -81,10 +81,16 @@ ROOMS = {
     "safetensors": {"model"},
     "pysam": {"genomics.vcf", "genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
-    "pyarrow": {"scoring.tables", "scoring.matrix", "scoring.sparse", "training.dataset"},
+    "pyarrow": {
+        "scoring.tables",
+        "scoring.matrix",
+        "scoring.sparse",
+        "training.dataset",
+        "enrichment.tables",
+    },
     "sklearn": {"training"},
     "h5py": {"training.archive"},
-    "matplotlib": {"plotting", "training.figures", "enrichment.plots"},
+    "matplotlib": {"plotting", "training.figures", "enrichment.plots", "enrichment.curve_plots"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }
