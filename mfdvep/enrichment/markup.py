@@ -30,7 +30,7 @@ thead th { white-space: normal; }
 th.text, td.text { text-align: left; }
 td.long { white-space: normal; overflow-wrap: anywhere; }
 figure { margin: 1rem 0; overflow-x: auto; }
-figure img { max-width: 100%; min-width: 28rem; height: auto; }
+figure img { max-width: max(100%, 38rem); min-width: 38rem; height: auto; }
 .quiet { color: #57606a; font-size: .9rem; }
 .flag { background: #fff8e5; border-left: 4px solid #d4a72c; padding: .5rem .9rem; }
 summary { cursor: pointer; }
@@ -41,7 +41,7 @@ summary { cursor: pointer; }
   figure, tr { break-inside: avoid; }
   .wide, figure, pre { overflow: visible; }
   pre { white-space: pre-wrap; }
-  figure img { min-width: 0; }
+  figure img { min-width: 0; max-width: 100%; }
   table { font-size: 8pt; }
   th, td { padding: .15rem .4rem; }
 }

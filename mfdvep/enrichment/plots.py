@@ -87,9 +87,11 @@ def overall(table: Columns, words: Words) -> Figure:
                  color=BLACK, linewidth=0.8)  # fmt: skip
             _point(axes, row["matched"], below, low, high, marker="D", s=18,
                    facecolors="white", edgecolors=BLACK, linewidths=0.8)  # fmt: skip
-        exact = interval(row["conditional_low"], row["conditional_high"])
-        _beside(axes, place, f"{number(row['odds_ratio'])} ({exact})",
-                f"{row['tagged_positive']:,} / {row['tagged_negative']:,}")  # fmt: skip
+        said = "not defined"
+        if row["odds_ratio"] is not None:
+            exact = interval(row["conditional_low"], row["conditional_high"])
+            said = f"{number(row['odds_ratio'])} ({exact})"
+        _beside(axes, place, said, f"{row['tagged_positive']:,} / {row['tagged_negative']:,}")
     _beside(axes, 0, "odds ratio (exact 95 %)", f"tagged {words.positive} / {words.negative}")
     axes.set_ylim(place + 0.7, -0.5)
     axes.set_yticks(list(labels), list(labels.values()))
