@@ -16,12 +16,12 @@ import numpy as np
 import mfdvep
 from mfdvep.errors import InputError
 from mfdvep.files import md5, sha256
+from mfdvep.folders import check_output
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
 from mfdvep.training.dataset import MARKER, SetContig
 from mfdvep.training.experiments import few, split_contigs
-from mfdvep.training.folders import check_output
 from mfdvep.training.peaks import Intervals, read_intervals
 from mfdvep.training.prepare import BLOCK_BINS, PrepareSummary, n_unknown
 from mfdvep.training.set_writer import TrainingSetWriter

@@ -1,7 +1,4 @@
-"""Figures of an evaluation, drawn from its metrics. Nothing else of the package loads matplotlib.
-
-Colours: Okabe and Ito, safe for colour-blind readers.
-"""
+"""Figures of an evaluation, drawn from its metrics."""
 
 from __future__ import annotations
 
@@ -9,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mfdvep.model.tracks import TrackTable
+from mfdvep.plotting import (
+    BLACK,
+    GREY,
+    GROUP_COLOURS,
+    KIND_COLOURS,
+    KIND_MARKERS,
+    MARKERS,
+    legend_below,
+    new_figure,
+    title_over,
+)
 
-BLACK, GREY = "#000000", "#8c8c8c"
-KIND_COLOURS = {"combined": "#0072B2", "biological": "#009E73", "technical": "#D55E00"}
-GROUP_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800")
-MARKERS = "osD^vPX"
 N_TARGETS = 25  # rows of the figure by target
 MIN_PEAKS = 10  # expected peaks below which a point of a reliability curve is noise
 
@@ -57,7 +60,7 @@ def auroc_by_group(metrics: Mapping[str, Any], groups: Sequence[str]) -> Figure:
     """
     kinds, names = metrics["kinds"], _ordered(groups)
     columns = {kind: _column(metrics, f"{kind}_auroc") for kind in kinds}
-    figure, axes = _figure(7.2, 1.5 + 0.3 * len(kinds) * len(names))
+    figure, axes = new_figure(7.2, 1.5 + 0.3 * len(kinds) * len(names))
     rng = np.random.default_rng(0)  # of the dots' places across the row alone
     place, ticks = 0.0, []
     for name in names:
@@ -78,17 +81,17 @@ def auroc_by_group(metrics: Mapping[str, Any], groups: Sequence[str]) -> Figure:
     axes.set_ylim(place - 1.1, -0.7)
     axes.axvline(0.5, color=GREY, linewidth=1, linestyle=":")
     axes.set_xlabel(f"AUROC of a track, {_bins(metrics)} (dotted: chance)")
-    _title(figure, "A dot a track; tick and line: median and quartiles")
+    title_over(figure, "A dot a track; tick and line: median and quartiles")
     handles = [Line2D([], [], marker="o", linestyle="", color=KIND_COLOURS[k], label=k)
                for k in kinds]  # fmt: skip
-    _legend(figure, handles)
+    legend_below(figure, handles)
     return figure
 
 
 def combined_against_biological(metrics: Mapping[str, Any], groups: Sequence[str]) -> Figure:
     """Return combined against biological-only AUROC, a point a track, coloured by group."""
     x, y = (_column(metrics, f"{kind}_auroc") for kind in ("biological", "combined"))
-    figure, axes = _figure(6.4, 5.4)
+    figure, axes = new_figure(6.4, 5.4)
     known = np.isfinite(x) & np.isfinite(y)
     handles = []
     for name, members, colour, marker in _coloured(groups):
@@ -106,8 +109,10 @@ def combined_against_biological(metrics: Mapping[str, Any], groups: Sequence[str
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.set_xlabel("AUROC, biological half alone")
     axes.set_ylabel("AUROC, both halves (combined)")
-    _title(figure, f"A point a track, {_bins(metrics)}; dashed: the technical half adds nothing")
-    _legend(figure, handles)
+    title_over(
+        figure, f"A point a track, {_bins(metrics)}; dashed: the technical half adds nothing"
+    )
+    legend_below(figure, handles)
     return figure
 
 
@@ -117,7 +122,7 @@ def reliability_diagram(metrics: Mapping[str, Any]) -> Figure:
     Points with fewer than 10 expected peaks are left out, and those without a peak.
     """
     found = metrics["reliability"]
-    figure, axes = _figure(6.4, 5.4)
+    figure, axes = new_figure(6.4, 5.4)
     curves = [("all tracks", found["all"], BLACK, "", 2.4)]
     for members in found["groups"].values():
         names = sorted(members, key=lambda name: -sum(p["labels"] for p in members[name]))
@@ -146,8 +151,8 @@ def reliability_diagram(metrics: Mapping[str, Any]) -> Figure:
         axis.set_major_formatter("{x:g}")
     axes.set_xlabel("Predicted probability of a peak (combined)")
     axes.set_ylabel("Share of bins with a peak")
-    _title(figure, f"n: bins x tracks; {_bins(metrics)}; dashed: calibrated")
-    _legend(figure, handles)
+    title_over(figure, f"n: bins x tracks; {_bins(metrics)}; dashed: calibrated")
+    legend_below(figure, handles)
     return figure
 
 
@@ -168,14 +173,14 @@ def auprc_over_base_rate(
     medians = {name: {kind: float(np.nanmedian(fold[kind][_members(targets, name)]))
                       for kind in kinds} for name in most[:N_TARGETS]}  # fmt: skip
     names = sorted(medians, key=lambda name: -medians[name]["combined"])
-    figure, axes = _figure(6.4, 1.6 + 0.24 * len(names))
+    figure, axes = new_figure(6.4, 1.6 + 0.24 * len(names))
     for place, name in enumerate(names):
         values = fold["combined"][_members(targets, name)]
         axes.scatter(values, np.full(len(values), place), s=9, alpha=0.35,
                      color=KIND_COLOURS["combined"], linewidths=0)  # fmt: skip
-        for kind, marker in zip(kinds, "o^s", strict=False):
-            axes.scatter(medians[name][kind], place, s=34, color=KIND_COLOURS[kind],
-                         marker=marker, edgecolors="white", linewidths=0.6, zorder=3)  # fmt: skip
+        for kind in kinds:
+            axes.scatter(medians[name][kind], place, s=34, color=KIND_COLOURS[kind], zorder=3,
+                         marker=KIND_MARKERS[kind], edgecolors="white", linewidths=0.6)  # fmt: skip
     axes.axvline(1, color=GREY, linewidth=1, linestyle=":")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
@@ -184,33 +189,13 @@ def auprc_over_base_rate(
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_xlabel("AUPRC / share of positive bins (dotted: chance)")
-    _title(figure, f"The {len(names)} {by}s with most tracks (n), {_bins(metrics)}")
-    handles = [Line2D([], [], linestyle="", marker=m, color=KIND_COLOURS[k], label=f"{k}, median")
-               for k, m in zip(kinds, "o^s", strict=False)]  # fmt: skip
+    title_over(figure, f"The {len(names)} {by}s with most tracks (n), {_bins(metrics)}")
+    handles = [Line2D([], [], linestyle="", marker=KIND_MARKERS[k], color=KIND_COLOURS[k],
+                      label=f"{k}, median") for k in kinds]  # fmt: skip
     handles.append(Line2D([], [], linestyle="", marker="o", markersize=3, alpha=0.5,
                           color=KIND_COLOURS["combined"], label="combined, a track"))  # fmt: skip
-    _legend(figure, handles)
+    legend_below(figure, handles)
     return figure
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a figure of this size (inches), which no global state keeps, and its axes."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8.5)
-    return figure, axes
-
-
-def _title(figure: Figure, text: str) -> None:
-    """Put a title over the whole width of a figure, which may be wider than its axes."""
-    figure.suptitle(text, fontsize=9)
-
-
-def _legend(figure: Figure, handles: list[Line2D]) -> None:
-    columns = 2 if len(handles) > 4 else len(handles)
-    figure.legend(handles=handles, loc="outside lower center", ncols=max(columns, 1),
-                  frameon=False, fontsize=8.5, columnspacing=1.4, handletextpad=0.4)  # fmt: skip
 
 
 def _column(metrics: Mapping[str, Any], name: str) -> np.ndarray:

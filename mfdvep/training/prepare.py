@@ -12,6 +12,7 @@ import numpy as np
 import mfdvep
 from mfdvep.errors import InputError
 from mfdvep.files import sha256
+from mfdvep.folders import check_output
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import CENTRE, N_CODE, WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
@@ -23,7 +24,6 @@ from mfdvep.training.experiments import (
     peak_files,
     split_contigs,
 )
-from mfdvep.training.folders import check_output
 from mfdvep.training.labels import BinLabels, Grid
 from mfdvep.training.peaks import Intervals, read_intervals
 from mfdvep.training.set_writer import TrainingSetWriter

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mfdvep.errors import OutputError
+from mfdvep.folders import check_output, new_folder, writing
 from mfdvep.model.tracks import TrackTable
+from mfdvep.plotting import save_figures
 from mfdvep.training.figures import draw
-from mfdvep.training.folders import check_output, new_folder, writing
 
 MARKER = "groups.tsv"
 MEASURES = ("auroc", "auprc", "ece", "calibration_intercept", "calibration_slope", "brier",
@@ -36,13 +36,9 @@ def check_report(folder: str | Path, *, apart: Sequence[Path] = (), force: bool 
     Raises
     ------
     OutputError
-        See `check_output`; or one of `apart` is the folder or lies in it.
+        See `check_output`.
     """
-    folder = Path(folder)
-    for path in apart:
-        if path.resolve().is_relative_to(folder.resolve()):
-            raise OutputError(f"{path} lies in the report {folder}; give the report its own folder")
-    check_output(folder, marker=MARKER, force=force)
+    check_output(folder, marker=MARKER, force=force, apart=apart)
 
 
 def write_report(
@@ -71,9 +67,7 @@ def write_report(
         _write(part / "reliability.tsv", reliability_rows(metrics))
         if metrics["independence"] is not None:
             _write(part / "independence.tsv", independence_rows(metrics))
-        for name, figure in draw(metrics, tracks).items():
-            figure.savefig(part / f"{name}.png", dpi=200)
-            figure.savefig(part / f"{name}.svg", metadata={"Date": None})
+        save_figures(draw(metrics, tracks), part)
 
 
 def track_rows(metrics: Mapping[str, Any], tracks: TrackTable) -> list[dict[str, Any]]:

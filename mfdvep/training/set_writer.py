@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mfdvep.files import sha256
+from mfdvep.folders import new_folder, writing
 from mfdvep.genomics.sequences import N_CODE, WINDOW_BASES
 from mfdvep.model.tracks import TrackTable
 from mfdvep.training.dataset import (
@@ -25,7 +26,6 @@ from mfdvep.training.dataset import (
     SetContig,
     contig_offsets,
 )
-from mfdvep.training.folders import new_folder, writing
 
 
 class TrainingSetWriter:

@@ -12,10 +12,10 @@ import numpy as np
 
 from mfdvep.errors import InputError, OutputError
 from mfdvep.files import Parts
+from mfdvep.folders import writing
 from mfdvep.model.checkpoint import load_model
 from mfdvep.model.device import pick_device
 from mfdvep.training.dataset import TrainingSet
-from mfdvep.training.folders import writing
 from mfdvep.training.hold_out import HoldOut
 from mfdvep.training.recipe import Recipe
 from mfdvep.training.report import evaluate_model, measured_rows, write_metrics

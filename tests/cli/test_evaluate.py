@@ -72,7 +72,7 @@ def test_a_report(run, args, tmp_path):
     assert "--force" in err
     code, _, err = run(*args, "--report", report, "--force", "-o", f"{report}/m.json")
     assert code == 1
-    assert "lies in the report" in err
+    assert "lies in the folder" in err
 
 
 def test_the_table_is_shown_even_if_the_file_cannot_be_written(run, args, tmp_path, monkeypatch):

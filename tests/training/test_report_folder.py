@@ -152,6 +152,6 @@ def test_refusals(tmp_path):
     with pytest.raises(OutputError, match=r"only a folder with groups\.tsv"):
         check_report(tmp_path / "r", force=True)
     for path in (tmp_path / "r", tmp_path / "r" / "m.json"):
-        with pytest.raises(OutputError, match="lies in the report"):
+        with pytest.raises(OutputError, match="lies in the folder"):
             check_report(tmp_path / "r", apart=[path], force=True)
     check_report(tmp_path / "new", apart=[tmp_path / "m.json"])

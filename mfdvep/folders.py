@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,14 +55,28 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputError(f"{path}: cannot write it whole: {error}") from error
 
 
-def check_output(folder: Path, *, marker: str, force: bool) -> None:
+def check_output(
+    folder: str | Path, *, marker: str, force: bool, apart: Sequence[Path] = ()
+) -> None:
     """Refuse a folder that must not be replaced.
+
+    Parameters
+    ----------
+    marker, force
+        See `new_folder`.
+    apart
+        Files and folders of the same run, which may not lie in the folder that is replaced.
 
     Raises
     ------
     OutputError
-        It exists and `force` is not given, or it is not empty and has no file `marker`.
+        One of `apart` is the folder or lies in it; it exists and `force` is not given; or it is
+        not empty and has no file `marker`.
     """
+    folder = Path(folder)
+    for path in apart:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise OutputError(f"{path} lies in the folder {folder}; give the folder its own place")
     if not folder.exists():
         return
     if not force:
