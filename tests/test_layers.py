@@ -100,7 +100,12 @@ ROOMS = {
     },
     "sklearn": {"training"},
     "h5py": {"training.archive"},
-    "matplotlib": {"plotting", "training.figures", "enrichment.report.plots", "enrichment.report.curve_plots"},
+    "matplotlib": {
+        "plotting",
+        "training.figures",
+        "enrichment.report.plots",
+        "enrichment.report.curve_plots",
+    },
     "click": {"cli"},
     "tqdm": {"cli"},
 }

@@ -76,25 +76,22 @@ class _Block(click.ParamType):
 @click.option("--bootstrap", type=click.IntRange(min=0), default=1000, show_default=True,
               help="Samples for intervals over blocks.")  # fmt: skip
 @click.option("--permute", type=click.IntRange(min=0), default=0, show_default=True,
-              help="Permutations of the labels, to see what is found where nothing is.")  # fmt: skip
+              help="Permutations of the labels: what is found where nothing is?")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--correlation", is_flag=True, help="Labels are quantities, such as those of an MPRA: "
-              "correlate the effects with them.")  # fmt: skip
+@click.option("--correlation", is_flag=True, help="Labels are quantities, such as those of an "
+              "MPRA: correlate the effects with them.")  # fmt: skip
 @click.option("--element", help="With --correlation: column or INFO key that groups variants.  "
               "[default: ELEMENT if there]")  # fmt: skip
 @click.option("--legacy", is_flag=True, help="Also write the tables of the research code.")
 @click.option("-o", "--output", type=_PATH, help="Folder for tables, figures and report.html.")
 @data_option
-@click.option("-f", "--fasta", envvar="MFDVEP_FASTA", help="Reference, to score the set of the data "
-              "folder with where it is not scored yet.")  # fmt: skip
+@click.option("-f", "--fasta", envvar="MFDVEP_FASTA", help="Reference, to score the set of the "
+              "data folder with where it is not scored yet.")  # fmt: skip
 @click.option("-m", "--model", help="Model to score it with.  [default: the bundled one]")
 @click.option("--threads", type=click.IntRange(min=1), help="Default: all cores.")
 @click.option("--force", is_flag=True, help="Overwrite the report.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-@click.pass_context
-def enrich(
-    ctx: click.Context, scores: Path | None, preset: str | None, output: Path | None, **given: Any
-) -> None:
+def enrich(scores: Path | None, preset: str | None, output: Path | None, **given: Any) -> None:
     """Tell how well the effects in SCORES separate variants with label 1 from those with 0.
 
     SCORES is a matrix of `mfdvep score --matrix`, or any Parquet table with chrom, pos, ref, alt
@@ -108,23 +105,24 @@ def enrich(
 
     \b
     Example:
-      mfdvep score examples/labelled.vcf.gz -f examples/genome.fa -o labelled.mfd.vcf.gz \\
-        --matrix labelled.parquet --labels LABEL
-      mfdvep enrich labelled.parquet --labels LABEL --permute 200 -o labelled.report
+      mfdvep enrich demo/labelled.parquet --permute 200 -o demo/enrichment
+    after `make demo`, which scored the set with
+      mfdvep score examples/labelled.vcf.gz -f examples/genome.fa --labels LABEL \\
+        -o demo/labelled.mfd.vcf.gz --matrix demo/labelled.parquet
     """
-    from mfdvep.enrichment.report.report_folder import check_report
+    from mfdvep.cli.enrich_set import scored_set
+    from mfdvep.enrichment.report.folder import check_report
 
-    if scores is None and preset is None:
-        raise click.UsageError("give SCORES, or --gtex or --gnomad for the set of the data folder")
-    for option, needed in (("element", "correlation"), ):
-        if given[option] and not given[needed]:
-            raise click.UsageError(f"--{option} goes with --{needed}")
+    if given["element"] and not given["correlation"]:
+        raise click.UsageError("--element goes with --correlation")
+    if given["correlation"] and (given["legacy"] or given["permute"] or given["quantiles"]):
+        raise click.UsageError("--correlation has no --quantiles, --permute or --legacy")
     if output is not None:
         inputs = [p for p in (scores, given["variants"], given["baseline"]) if p is not None]
         check_report(output, apart=inputs, force=given["force"])
-    if scores is None and preset is not None:
-        from mfdvep.cli.enrich_set import scored_set
-
+    if scores is None:
+        if preset is None:
+            raise click.UsageError("give SCORES, or --gtex or --gnomad for a set that is known")
         scores = scored_set(preset, given)
     if given["correlation"]:
         _correlate(scores, output, given)
@@ -139,12 +137,12 @@ def show_summary(matrix: Path, key: str, *, quiet: bool) -> None:
 
     with progress_bar("enrichment", "tracks", quiet=quiet) as bar:
         found = analyse(matrix, key, command=_command(), progress=bar)
-    click.echo(f"\n{terminal_table(found)}", err=True)
+    click.echo(f"\n{terminal_table(found)}", err=True, nl=False)
 
 
 def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any]) -> None:
     from mfdvep.enrichment.engine import enrich as analyse
-    from mfdvep.enrichment.report.report_folder import write_report
+    from mfdvep.enrichment.report.folder import write_report
     from mfdvep.enrichment.report.terminal import terminal_table
 
     with progress_bar("enrichment", "tracks", quiet=given["quiet"]) as bar:
@@ -159,7 +157,7 @@ def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any
             command=_command(),
             progress=bar,
         )
-    click.echo(terminal_table(found))
+    click.echo(terminal_table(found), nl=False)
     if output is not None:
         write_report(found, output, force=given["force"])
         if not given["quiet"]:

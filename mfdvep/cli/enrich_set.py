@@ -42,13 +42,14 @@ def scored_set(preset: str, given: dict[str, Any]) -> Path:
             f"(mfdvep variants {preset} --help), or give SCORES"
         )
     model = load_model(given["model"] or DEFAULT_MODEL)
-    stem = labelled.with_name(f"{preset}.{model.provenance["name"]}-{model.provenance["sha256"][:8]}")
+    name, digest = model.provenance["name"], model.provenance["sha256"]
+    stem = labelled.with_name(f"{preset}.{name}-{digest[:8]}")
     matrix = stem.with_name(f"{stem.name}.parquet")
     if matrix.is_file() and matrix.stat().st_mtime >= labelled.stat().st_mtime:
         return matrix
     if given["fasta"] is None:
         raise InputError(
-            f"{labelled} is not scored with {model.provenance['name']} yet; give the reference, -f genome.fa or "
+            f"{labelled} is not scored with {name} yet; give the reference, -f genome.fa or "
             "MFDVEP_FASTA, and it will be"
         )
     _score(labelled, matrix, stem.with_name(f"{stem.name}.mfd.vcf.gz"), model, preset, given)

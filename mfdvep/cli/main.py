@@ -20,6 +20,7 @@ COMMANDS = {
     "sweep": "Train a recipe with several lambdas and seeds, into one table.",
     "evaluate": "Measure a model on held-out contigs.",
     "impute": "Measure how well metadata predict experiments left out of training.",
+    "enrich": "Tell how well effects separate causal from neutral variants.",
     "models": "List the bundled models.",
     "selftest": "Say how exact and how fast scoring is on this machine.",
 }

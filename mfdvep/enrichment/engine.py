@@ -146,7 +146,7 @@ def enrich(
         comparisons=comparisons(sample, kinds, cuts),
         curves=curves_of(sample, kinds),
         permutation=permutation,
-        qq=qq_of(sample, kinds, cuts, at_cuts),
+        qq=qq_of(sample, kinds, cuts, at_cuts) if options.n_permutations else None,
         tagged=tagged_rows(sample, kinds, cuts, tested),
         variants=variant_rows(sample, kinds, tested),
         legacy={view.name: legacy_columns(view, sample, cuts) for view in views} if legacy else {},

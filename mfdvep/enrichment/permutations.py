@@ -56,8 +56,8 @@ def qq_rows(sample: Sample, kind: Kind, number: int, cut: Cut, p: np.ndarray) ->
     """
     known = np.flatnonzero(np.isfinite(p))
     n = len(known)
-    low = high = np.full(n, np.nan)
-    if sample.permuted.shape[1] and n:
+    low = high = np.zeros(0)
+    if n:
         permuted = permuted_p(sample, [kind.tracks[i].cuts[number].tagged for i in known])
         low, high = percentile_interval(np.sort(_minus_log(permuted), axis=0).T)
     return {

@@ -175,5 +175,6 @@ def flags_of(kinds: Sequence[Kind], sample: Sample, labels: Labels, tested: Test
 
 
 def block_sentence(block: int | None) -> str:
-    """Return what the bootstrap draws together."""
-    return "contigs" if block is None else f"stretches of {block:,} bases"
+    """Return what the bootstrap draws together, as a sentence."""
+    what = "contig" if block is None else f"stretch of {block:,} bases of a contig"
+    return f"A block is a {what}; a match group is never cut."

@@ -24,13 +24,14 @@ class Enrichment:
     Attributes
     ----------
     counts
-        rows, unscored {status: n}, unlabelled, used, positives, negatives, strata (0 if not
-        matched), unmatched, contigs, blocks.
+        rows; unscored {status: n}; unlabelled, duplicates, not_finite, not_in_baseline (see
+        `select_rows`); used, positives, negatives; strata (0 if not matched), unmatched; contigs,
+        blocks.
     settings
         preset, labels, sided ("absolute", "both", "upper", "lower"), quantiles, ties (a
         sentence), block (a sentence), n_bootstrap, seed, n_permutations, n_tracks, kinds, command,
-        mfdvep, scores {file, sha256}, labelled {file, sha256} or None, provenance (of the
-        scores), flagged (a list of sentences).
+        mfdvep, scores, labelled and baseline {file, sha256} or None, provenance (of the
+        scores), where and tracks (as asked), flagged (a list of sentences).
     overall
         Table 2 of the paper, of variants that any track tags: kind, cut, tagged_positive,
         tagged_negative, untagged_positive, untagged_negative, odds_ratio, haldane (_low, _high),

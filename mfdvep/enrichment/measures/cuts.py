@@ -11,8 +11,8 @@ from mfdvep.errors import InputError
 
 SIDES = ("absolute", "both", "upper", "lower")
 TIES = (
-    "a variant is tagged if its effect is strictly beyond the threshold, which is the quantile of "
-    "all labelled variants (linear between two of them); those tied with it are not tagged"
+    "A variant is tagged if its effect is strictly beyond the threshold, the quantile over all "
+    "tested variants (linear between two of them); one that equals the threshold is not."
 )
 
 

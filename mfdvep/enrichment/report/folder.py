@@ -7,7 +7,7 @@
 - `tracks.parquet`, `cuts.parquet`, `tagged.parquet`: the long ones again;
 - `curves.tsv`: the points of the ROC and of precision over recall;
 - `enrichment.json`: counts and settings;
-- figures, each as PNG and SVG, see `mfdvep.enrichment.plots`;
+- figures, each as PNG and SVG, see `mfdvep.enrichment.report.plots`;
 - `report.html`: all that matters, on one page that needs none of the other files.
 """
 
@@ -20,16 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from mfdvep.enrichment.markup import Markup, picture
-from mfdvep.enrichment.page import page
-from mfdvep.enrichment.plots import draw
+from mfdvep.enrichment.report.markup import Markup, picture
+from mfdvep.enrichment.report.page import page
+from mfdvep.enrichment.report.plots import draw
+from mfdvep.enrichment.report.tables import with_metadata, write_parquet, write_tsv
 from mfdvep.enrichment.results import Columns, Enrichment
-from mfdvep.enrichment.tables import with_metadata, write_parquet, write_tsv
 from mfdvep.folders import check_output, new_folder, writing
 from mfdvep.plotting import save_figures
 
 MARKER = "overall.tsv"
-PARQUET = ("tracks", "cuts", "tagged")
+PARQUET = ("tracks", "cuts", "tagged", "variants")
 MOST_SVG = 400_000  # bytes; a larger figure is on the page as PNG
 
 
@@ -90,6 +90,8 @@ def tables(enrichment: Enrichment) -> dict[str, Columns]:
         "comparisons": enrichment.comparisons,
         "curves": _curves(enrichment.curves),
         "tagged": enrichment.tagged,
+        "variants": enrichment.variants,
+        **{f"legacy.{kind}": columns for kind, columns in enrichment.legacy.items()},
     }
     optional = {"permutation": enrichment.permutation, "qq": enrichment.qq}
     return found | {name: columns for name, columns in optional.items() if columns is not None}

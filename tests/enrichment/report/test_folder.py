@@ -9,21 +9,31 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from enrichment.simulated import simulated
+from enrichment.report.simulated import simulated
 
-from mfdvep.enrichment.report_folder import check_report, write_report
-from mfdvep.enrichment.tables import defined
+from mfdvep.enrichment.report.folder import check_report, write_report
+from mfdvep.enrichment.report.tables import defined
 from mfdvep.errors import OutputError
 from mfdvep.model.tracks import TrackTable
 
 SMALL = {"n_tracks": 6, "cuts": ("0.99",)}
-TABLES = {"overall", "summary", "tracks", "cuts", "groups", "comparisons", "curves", "tagged"}
+TABLES = {
+    "overall",
+    "summary",
+    "tracks",
+    "cuts",
+    "groups",
+    "comparisons",
+    "curves",
+    "tagged",
+    "variants",
+}
 
 
 @pytest.fixture
 def undrawn(monkeypatch):
     """Leave the figures out: they take longer than all else."""
-    monkeypatch.setattr("mfdvep.enrichment.report_folder.draw", lambda _: {})
+    monkeypatch.setattr("mfdvep.enrichment.report.folder.draw", lambda _: {})
 
 
 def read(path):
@@ -46,7 +56,7 @@ def test_every_file(tmp_path):
     assert found == (
         {f"{name}.tsv" for name in TABLES | {"permutation", "qq"}}
         | {f"{name}.{ending}" for name in figures for ending in ("png", "svg")}
-        | {f"{name}.parquet" for name in ("tracks", "cuts", "tagged")}
+        | {f"{name}.parquet" for name in ("tracks", "cuts", "tagged", "variants")}
         | {"enrichment.json", "report.html"}
     )
     page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
@@ -109,14 +119,14 @@ def test_nothing_found(tmp_path):
 
 
 def test_whole_or_not_at_all(tmp_path, monkeypatch, undrawn):
-    monkeypatch.setattr("mfdvep.enrichment.report_folder.page", lambda *_: 1 / 0)
+    monkeypatch.setattr("mfdvep.enrichment.report.folder.page", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(simulated(**SMALL), tmp_path / "r")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_large_figure_is_shown_as_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr("mfdvep.enrichment.report_folder.MOST_SVG", 10)
+    monkeypatch.setattr("mfdvep.enrichment.report.folder.MOST_SVG", 10)
     write_report(simulated(**SMALL, groups=()), tmp_path / "r")
     page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 3

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from enrichment.simulated import KINDS, simulated
+from enrichment.report.simulated import KINDS, simulated
 
-from mfdvep.enrichment.terminal import WIDTH, terminal_table
+from mfdvep.enrichment.report.terminal import WIDTH, terminal_table
 
 TAILS = ("0.1,0.9", "0.01,0.99", "0.001,0.999")
 

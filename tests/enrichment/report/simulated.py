@@ -37,7 +37,8 @@ def simulated(
     tracks, tests = _tracks(kinds, table, rng), _cuts(kinds, cuts, table, rng, matched=matched)
     return Enrichment(
         counts={
-            "rows": 10_000, "unscored": {"REF_MISMATCH": 20, "N_RICH": 100}, "unlabelled": 300,
+            "rows": 10_000, "unscored": {"REF_MISMATCH": 20, "N_RICH": 100}, "unlabelled": 295,
+            "duplicates": 5, "not_finite": 0, "not_in_baseline": 0,
             "used": POSITIVES + NEGATIVES, "positives": POSITIVES, "negatives": NEGATIVES,
             "strata": 440 if matched else 0, "unmatched": 25 if matched else 0,
             "contigs": 22, "blocks": 410,
@@ -64,6 +65,9 @@ def simulated(
         permutation=_permutation(kinds, cuts, rng) if permuted else None,
         qq=_qq(tests, kinds, cuts) if permuted else None,
         tagged=_tagged(kinds, cuts, table, rng),
+        variants={"chrom": ["chr1"], "pos": [1], "ref": ["A"], "alt": ["C"], "label": [True],
+                  "match_group": ["m0"], **{kind: [0.5] for kind in kinds}},
+        legacy={},
         track_table=table,
     )  # fmt: skip
 

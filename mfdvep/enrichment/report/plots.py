@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from mfdvep.enrichment.curve_plots import qq, roc_pr
+from mfdvep.enrichment.report.curve_plots import qq, roc_pr
+from mfdvep.enrichment.report.tables import rows
+from mfdvep.enrichment.report.wording import Words, interval, lead, number
 from mfdvep.enrichment.results import Columns, Enrichment
-from mfdvep.enrichment.tables import rows
-from mfdvep.enrichment.wording import Words, interval, lead, number
 from mfdvep.plotting import (
     BLACK,
     GREY,

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from math import inf, sqrt
 from typing import Any
 
-from mfdvep.enrichment.results import Enrichment
-from mfdvep.enrichment.tables import rows
-from mfdvep.enrichment.wording import (
+from mfdvep.enrichment.report.tables import rows
+from mfdvep.enrichment.report.wording import (
     Words,
     area,
     interval,
@@ -18,6 +17,7 @@ from mfdvep.enrichment.wording import (
     plural,
     signed,
 )
+from mfdvep.enrichment.results import Enrichment
 
 Row = Mapping[str, Any]
 FDR = 0.05

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from mfdvep.enrichment.readings import comparison_verdict, passing, too_many
-from mfdvep.enrichment.results import Enrichment
-from mfdvep.enrichment.tables import rows
-from mfdvep.enrichment.wording import (
+from mfdvep.enrichment.report.readings import comparison_verdict, passing, too_many
+from mfdvep.enrichment.report.tables import rows
+from mfdvep.enrichment.report.wording import (
     Words,
     area,
     interval,
@@ -18,6 +17,7 @@ from mfdvep.enrichment.wording import (
     probability,
     signed,
 )
+from mfdvep.enrichment.results import Enrichment
 
 WIDTH = 100
 

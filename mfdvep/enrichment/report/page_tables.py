@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from mfdvep.enrichment.markup import Markup, table
-from mfdvep.enrichment.readings import Row, comparison_verdict, tested
+from mfdvep.enrichment.report.markup import Markup, table
+from mfdvep.enrichment.report.readings import Row, comparison_verdict, tested
+from mfdvep.enrichment.report.tables import rows
+from mfdvep.enrichment.report.wording import (
+    Words,
+    area,
+    interval,
+    number,
+    percent,
+    probability,
+    signed,
+)
 from mfdvep.enrichment.results import Enrichment
-from mfdvep.enrichment.tables import rows
-from mfdvep.enrichment.wording import Words, area, interval, number, percent, probability, signed
 
 
 class Lines(NamedTuple):

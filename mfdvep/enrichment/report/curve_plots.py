@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mfdvep.enrichment.readings import tested
+from mfdvep.enrichment.report.readings import tested
+from mfdvep.enrichment.report.tables import rows
+from mfdvep.enrichment.report.wording import Words, area, interval
 from mfdvep.enrichment.results import Columns, Enrichment
-from mfdvep.enrichment.tables import rows
-from mfdvep.enrichment.wording import Words, area, interval
 from mfdvep.plotting import GREY, KIND_COLOURS, KIND_MARKERS, new_grid, title_over
 
 SMALLEST = 5e-324  # a p-value of 0 is drawn here

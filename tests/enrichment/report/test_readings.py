@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from enrichment.simulated import simulated
+from enrichment.report.simulated import simulated
 
-from mfdvep.enrichment.notes import limits, meaning
-from mfdvep.enrichment.readings import (
+from mfdvep.enrichment.report.notes import limits, meaning
+from mfdvep.enrichment.report.readings import (
     comparison_reading,
     comparison_verdict,
     group_reading,
@@ -18,7 +18,7 @@ from mfdvep.enrichment.readings import (
     summary_reading,
     too_many,
 )
-from mfdvep.enrichment.wording import Words
+from mfdvep.enrichment.report.wording import Words
 
 INF = float("inf")
 WORDS = Words("causal", "neutral", "track", 40, "absolute")

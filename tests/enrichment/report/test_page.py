@@ -7,13 +7,13 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from enrichment.simulated import KINDS, simulated
+from enrichment.report.simulated import KINDS, simulated
 
-from mfdvep.enrichment.markup import VOID, Markup, document, element, picture, table
-from mfdvep.enrichment.page import page
-from mfdvep.enrichment.readings import overall_reading
-from mfdvep.enrichment.tables import rows
-from mfdvep.enrichment.wording import Words
+from mfdvep.enrichment.report.markup import VOID, Markup, document, element, picture, table
+from mfdvep.enrichment.report.page import page
+from mfdvep.enrichment.report.readings import overall_reading
+from mfdvep.enrichment.report.tables import rows
+from mfdvep.enrichment.report.wording import Words
 
 EVIL = '<script>alert("x")</script>&amp;'
 
@@ -93,7 +93,8 @@ def test_sections_and_sentences():
         "Quantile 0.999 takes 2 variants.",
         "mfdvep enrich scores.parquet --gtex -o report",
         "ab" * 32,
-        "10,000 read = 120 not scored + 300 without a label + 9,580 used.",
+        "10,000 read = 120 not scored + 295 without a label + 5 the variant of an earlier row + "
+        "9,580 used.",
         "ratio of odds ratios 1.45, 95 % interval 1.31 to 1.59: biological is higher",
         "Published, for other variants and tracks (GTEx",
         "of 40 tracks, 8 enriched for causal variants and 0 depleted",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from enrichment.simulated import CUTS, KINDS, simulated
+from enrichment.report.simulated import CUTS, KINDS, simulated
 
-from mfdvep.enrichment.curve_plots import uniform_qq
-from mfdvep.enrichment.plots import draw
+from mfdvep.enrichment.report.curve_plots import uniform_qq
+from mfdvep.enrichment.report.plots import draw
 from mfdvep.plotting import KIND_COLOURS, KIND_MARKERS, save_figures
 
 FOUR = ("baseline", *KINDS)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from enrichment.simulated import simulated
+from enrichment.report.simulated import simulated
 
-from mfdvep.enrichment.wording import (
+from mfdvep.enrichment.report.wording import (
     Words,
     area,
     interval,

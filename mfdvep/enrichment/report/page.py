@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mfdvep.enrichment.markup import Markup, document, element, joined, listing, table
-from mfdvep.enrichment.notes import limits, meaning
-from mfdvep.enrichment.page_tables import (
+from mfdvep.enrichment.report.markup import Markup, document, element, joined, listing, table
+from mfdvep.enrichment.report.notes import limits, meaning
+from mfdvep.enrichment.report.page_tables import (
     comparison_table,
     group_table,
     overall_table,
@@ -17,7 +17,7 @@ from mfdvep.enrichment.page_tables import (
     summary_table,
     top_tracks,
 )
-from mfdvep.enrichment.readings import (
+from mfdvep.enrichment.report.readings import (
     comparison_reading,
     group_reading,
     overall_reading,
@@ -27,9 +27,9 @@ from mfdvep.enrichment.readings import (
     summary_reading,
     tested,
 )
+from mfdvep.enrichment.report.tables import rows
+from mfdvep.enrichment.report.wording import Words, lead, plural
 from mfdvep.enrichment.results import Enrichment
-from mfdvep.enrichment.tables import rows
-from mfdvep.enrichment.wording import Words, lead, plural
 
 N_TOP = 20  # tracks shown
 PUBLISHED = {
@@ -111,11 +111,21 @@ def _asked(settings: Mapping[str, Any]) -> list[Markup]:
     return [command, table([], lines, long=True), shown]
 
 
+_LEFT_OUT = {
+    "unlabelled": "without a label",
+    "duplicates": "the variant of an earlier row",
+    "not_finite": "without a finite score",
+    "not_in_baseline": "not scored in the baseline",
+}
+
+
 def _counted(counts: Mapping[str, Any]) -> list[Markup]:
     unscored = sum(counts["unscored"].values())
     lines = [["alleles read", f"{counts['rows']:,}"]]
     lines += [[f"not scored: {s}", f"{n:,}"] for s, n in counts["unscored"].items()]
-    lines += [["without a label", f"{counts['unlabelled']:,}"], ["used", f"{counts['used']:,}"],
+    left_out = {what: counts[name] for name, what in _LEFT_OUT.items() if counts[name]}
+    lines += [[what, f"{n:,}"] for what, n in left_out.items()]
+    lines += [["used", f"{counts['used']:,}"],
               ["of them positive (label 1)", f"{counts['positives']:,}"],
               ["of them negative (label 0)", f"{counts['negatives']:,}"]]  # fmt: skip
     if counts["strata"]:
@@ -125,10 +135,11 @@ def _counted(counts: Mapping[str, Any]) -> list[Markup]:
         ["contigs", f"{counts['contigs']:,}"],
         ["blocks (resampled whole)", f"{counts['blocks']:,}"],
     ]
-    total = unscored + counts["unlabelled"] + counts["used"]
+    total = unscored + sum(left_out.values()) + counts["used"]
     agrees = total == counts["rows"] and counts["used"] == counts["positives"] + counts["negatives"]
-    sums = (f"{counts['rows']:,} read {'=' if agrees else 'against'} {unscored:,} not scored + "
-            f"{counts['unlabelled']:,} without a label + {counts['used']:,} used.")  # fmt: skip
+    parts = {"not scored": unscored, **left_out, "used": counts["used"]}
+    summands = " + ".join(f"{n:,} {what}" for what, n in parts.items())
+    sums = f"{counts['rows']:,} read {'=' if agrees else 'against'} {summands}."
     warning = Markup() if agrees else element("p", "These do not add up.", class_="flag")
     return [table([], lines), element("p", sums), warning]
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mfdvep.enrichment.tables import rows, with_metadata, write_parquet, write_tsv
+from mfdvep.enrichment.report.tables import rows, with_metadata, write_parquet, write_tsv
 from mfdvep.model.tracks import TrackTable
 
 
