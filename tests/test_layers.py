@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mfdvep"
 LEVELS = {
     "errors": 0,
     "files": 1,
+    "downloads": 2,
     "genomics.variants": 1,
     "genomics.sequences": 1,
     "genomics.contigs": 1,
