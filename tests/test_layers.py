@@ -27,6 +27,7 @@ LEVELS = {
     "genomics.header": 2,
     "genomics.regions": 3,
     "genomics.bcf": 3,
+    "genomics.parquet_variants": 2,
     "genomics.bcf_end": 1,
     "genomics.bcf_encoder": 4,
     "genomics": 4,
@@ -61,6 +62,7 @@ LEVELS = {
     "scoring.publishing": 9,
     "scoring": 10,
     "training": 10,
+    "enrichment": 10,
     "cli": 11,
 }
 ROOMS = {
@@ -79,7 +81,14 @@ ROOMS = {
     "safetensors": {"model"},
     "pysam": {"genomics.vcf", "genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
-    "pyarrow": {"scoring.tables", "scoring.matrix", "scoring.sparse", "training.dataset"},
+    "pyarrow": {
+        "genomics.parquet_variants",
+        "scoring.tables",
+        "scoring.matrix",
+        "scoring.sparse",
+        "training.dataset",
+        "enrichment.tables",
+    },
     "sklearn": {"training"},
     "h5py": {"training.archive"},
     "matplotlib": {"training.figures"},
