@@ -48,7 +48,7 @@ def variants_controls(
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.genome import Genome
 
-    read = [positives, fasta, f"{fasta}.fai", f"{fasta}.gzi"]
+    read = [positives, fasta, Path(f"{fasta}.fai"), Path(f"{fasta}.gzi")]
     check_target(output, read, force=force, index=write_index)
     rules = ControlRules(per_positive, distance, int(context), seed)
     with Genome(fasta) as genome, quiet_htslib(), Bars(quiet=quiet) as bars:

@@ -30,7 +30,7 @@ _FREQUENCY = click.FloatRange(0, 1, min_open=True, max_open=True)
               help="LABEL 0: AF above it.")  # fmt: skip
 @click.option("--class", "classes", multiple=True, default=("PLS", "ELS", "CTCF"),
               show_default=True,
-              help="Only cCREs with this in their class; may be repeated; all for any.")  # fmt: skip
+              help="Only cCREs with this in their class; may be repeated; or all.")  # fmt: skip
 @click.option("--outside", is_flag=True, help="Instead, only sites outside every cCRE.")
 @click.option("--all-filters", is_flag=True, help="Also sites whose FILTER is not PASS.")
 @click.option("--all-types", is_flag=True, help="Also insertions, deletions and others.")

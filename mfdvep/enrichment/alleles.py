@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from mfdvep.enrichment.counts import Counts
 from mfdvep.enrichment.labelled import Value
@@ -35,6 +36,8 @@ class Allele:
         As in VCF; `pos` 1-based.
     info
         INFO key, or column, -> text; of a key with one value an ALT the ALT's own.
+    escaped
+        Whether the text has VCF's percent codes.
     """
 
     chrom: str
@@ -42,6 +45,7 @@ class Allele:
     ref: str
     alt: str
     info: Mapping[str, str]
+    escaped: bool = False
 
     @property
     def is_snv(self) -> bool:
@@ -61,7 +65,8 @@ class Allele:
             if name == "label" or text in MISSING:
                 continue
             if COLUMNS[name][2] == "String":
-                found[name] = tuple(part for part in text.split(",") if part)
+                parts = filter(None, text.split(","))
+                found[name] = tuple(map(unquote, parts) if self.escaped else parts)
             elif (number := number_of(text)) is not None:
                 found[name] = number
         return found
@@ -122,13 +127,13 @@ def _of_vcf(path: str | Path, keys: tuple[str, ...]) -> Iterator[Allele]:
         for record in reader:
             info = parse_info(record.line, kept)
             if not record.alts:
-                yield Allele(record.chrom, record.pos, record.ref.upper(), ".", info)
+                yield Allele(record.chrom, record.pos, record.ref.upper(), ".", info, True)
             for i, alt in enumerate(record.alts):
                 own = {
                     key: text.split(",")[i] if key in by_alt and text.count(",") >= i else text
                     for key, text in info.items()
                 }
-                yield Allele(record.chrom, record.pos, record.ref.upper(), alt.upper(), own)
+                yield Allele(record.chrom, record.pos, record.ref.upper(), alt.upper(), own, True)
 
 
 def parse_info(line: str, keys: set[str]) -> dict[str, str]:

@@ -36,7 +36,7 @@ COLUMNS: dict[str, tuple[str, str, str, str]] = {
     "pip": ("PIP", "A", "Float", "Largest posterior inclusion probability"),
     "gene": ("GENE", ".", _TEXT, "Associated genes"),
     "tissue": ("TISSUE", ".", _TEXT, "Tissues or data sets in which it is associated"),
-    "ccre": ("CCRE", ".", _TEXT, "Class of the candidate cis-regulatory element that it is in"),
+    "ccre": ("CCRE", ".", _TEXT, "Class of the cCRE that it is in, + for a comma"),
     "element": ("ELEMENT", ".", _TEXT, "Element, locus or construct that it was measured in"),
 }
 """Columns that are kept as INFO; text with commas is several values."""
