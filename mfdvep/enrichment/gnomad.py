@@ -107,25 +107,16 @@ def build_gnomad(
                 for variant in _labelled(record, ccres, annotation, rules, counts):
                     samples[variant.label].offer(variant)
     _check_contigs(sites, seen, ccres, annotation)
-    kept: dict[tuple[str, int, str, str], Labelled] = {}
-    for sample in samples.values():
-        if extra := sample.n_offered - len(sample.items):
-            counts.remove(f"beyond {rules.at_most:,} a label, not drawn", extra)
-        for variant in sample.items:
-            kept[variant.chrom, variant.pos, variant.ref, variant.alt] = variant
-        n_kept = len(kept) - counts.n_kept
-        counts.keep(n_kept)
-        if n_kept < len(sample.items):
-            counts.remove("the same variant again", len(sample.items) - n_kept)
+    kept = _once(samples, counts)
     for label, name in ((POSITIVE, "rare"), (NEGATIVE, "common")):
-        if not any(variant.label == label for variant in kept.values()):
+        if not any(variant.label == label for variant in kept):
             raise InputError(
                 f"{_few(sites)}: no {name} variant is left: {counts}; give more sites, or change "
                 "the thresholds, --class or --all-filters"
             )
-    used = {variant.chrom for variant in kept.values()}
+    used = {variant.chrom for variant in kept}
     return LabelledSet(
-        list(kept.values()),
+        kept,
         (counts,),
         {name: length for name, length in contigs.items() if name in used},
         rules.sentences(coding=annotation is not None),
@@ -190,6 +181,28 @@ def _removed(
     if rules.rare_below <= af <= rules.common_above:
         return "neither rare nor common"
     return None
+
+
+def _once(samples: dict[float, Reservoir[Labelled]], counts: Counts) -> list[Labelled]:
+    """Return what was drawn, each variant once, and none that has both labels; count the others."""
+    drawn: dict[float, dict[str, Labelled]] = {}
+    for label, sample in samples.items():
+        drawn[label] = {variant.id: variant for variant in sample.items}
+        for reason, n in (
+            (
+                "of a label with more than --at-most, not drawn",
+                sample.n_offered - len(sample.items),
+            ),
+            ("the same variant again", len(sample.items) - len(drawn[label])),
+        ):
+            if n:
+                counts.remove(reason, n)
+    both = drawn[POSITIVE].keys() & drawn[NEGATIVE].keys()
+    if both:
+        counts.remove("rare in one record and common in another", 2 * len(both))
+    kept = [v for found in drawn.values() for name, v in found.items() if name not in both]
+    counts.keep(len(kept))
+    return kept
 
 
 def _check_contigs(

@@ -131,6 +131,13 @@ def test_each_alt_by_its_own_frequency(build):
     }
 
 
+def test_a_variant_of_both_labels_has_none(build):
+    """As where exomes and genomes disagree."""
+    found = build([(320, "A", "G", "PASS", RARE), (320, "A", "G", "PASS", COMMON)])
+    assert len(found.variants) == 2
+    assert found.counts[0].removed["rare in one record and common in another"] == 2
+
+
 def test_outside_every_element(build):
     """Also of those of other classes."""
     more = [(50, "A", "C", "PASS", RARE), (60, "A", "C", "PASS", COMMON)]
@@ -157,7 +164,7 @@ def test_sampled_by_label_with_a_seed(build):
     first = build(more, at_most=10, seed=3)
     assert list(ids(first).values()).count(1) == 10
     assert ids(first) == ids(build(more, at_most=10, seed=3)) != ids(build(more, at_most=10))
-    assert first.counts[0].removed["beyond 10 a label, not drawn"] == 41
+    assert first.counts[0].removed["of a label with more than --at-most, not drawn"] == 41
     assert len(build(more, at_most=None).variants) == 52
 
 
