@@ -70,6 +70,8 @@ def variants_gtex(folder: Path, output: Path | None, data: Path | None, **option
     gtf = options["gtf"] or _annotation(folder)
     if gtf is None:
         if options["download"]:
+            if not quiet:
+                click.echo("no set is made without a gene annotation; give it with --gtf", err=True)
             return
         raise click.UsageError("give the gene annotation with --gtf, or put it into FOLDER")
     sets, sums = find_files(folder)

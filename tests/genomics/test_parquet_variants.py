@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -83,6 +86,17 @@ def test_damage(parquet):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(InputError, match="damaged Parquet"):
         open_vcf(path)
+
+
+def test_a_pipe(parquet, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    data = parquet().read_bytes()
+    thread = threading.Thread(target=pipe.write_bytes, args=(data,))
+    thread.start()
+    with pytest.raises(InputError, match="Parquet cannot be read as a stream; give the file's"):
+        open_vcf(pipe)
+    thread.join()
 
 
 def test_written_and_read_again(tmp_path):
