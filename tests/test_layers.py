@@ -18,6 +18,7 @@ LEVELS = {
     "averages": 1,
     "folders": 1,
     "plotting": 1,
+    "downloads": 2,
     "genomics.variants": 1,
     "genomics.sequences": 1,
     "genomics.contigs": 1,
@@ -29,6 +30,7 @@ LEVELS = {
     "genomics.header": 2,
     "genomics.regions": 3,
     "genomics.bcf": 3,
+    "genomics.parquet_variants": 2,
     "genomics.bcf_end": 1,
     "genomics.bcf_encoder": 4,
     "genomics": 4,
@@ -90,12 +92,14 @@ ROOMS = {
     "pysam": {"genomics.vcf", "genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
+        "genomics.parquet_variants",
         "scoring.tables",
         "scoring.effect_file",
         "scoring.matrix",
         "scoring.sparse",
         "enrichment.score_table",
         "enrichment.report.tables",
+        "enrichment.tables",
         "training.dataset",
     },
     "sklearn": {"training"},
@@ -178,6 +182,8 @@ def test_only_the_command_line_prints(path):
         "import mfdvep.cli.main",
         "from mfdvep.cli.main import mfdvep; mfdvep(['--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['score', '--help'], standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
+        "standalone_mode=False)",
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(code):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import signal
 import sys
 import warnings
@@ -10,6 +9,7 @@ import warnings
 import click
 
 from mfdvep import __version__
+from mfdvep.cli.lazy import LazyGroup
 from mfdvep.errors import MfdvepError, one_line
 
 COMMANDS = {
@@ -20,6 +20,7 @@ COMMANDS = {
     "sweep": "Train a recipe with several lambdas and seeds, into one table.",
     "evaluate": "Measure a model on held-out contigs.",
     "impute": "Measure how well metadata predict experiments left out of training.",
+    "variants": "Make sets of variants with labels, to score and to test.",
     "enrich": "Tell how well effects separate causal from neutral variants.",
     "models": "List the bundled models.",
     "selftest": "Say how exact and how fast scoring is on this machine.",
@@ -29,23 +30,7 @@ COMMANDS = {
 _TERMINATED = 128 + signal.SIGTERM
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module when it is asked for, so that --help stays quick."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        return getattr(importlib.import_module(f"mfdvep.cli.{name}"), name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, told=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="mfdvep")
 def mfdvep() -> None:
     """Variant effects on regulatory experiments, split into biology and technique.

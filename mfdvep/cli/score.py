@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mfdvep.scoring.pipeline import RunSummary
     from mfdvep.scoring.scorer import Scorer
 
-_ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
+_ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf", ".parquet")
 _PATH = click.Path(path_type=Path)
 _PASSED = (
     "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "replace", "resume", "force",
@@ -189,7 +189,8 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
     """Annotate VCF with what every ALT changes: combined, biological and technical effects.
 
     Every record comes out once, in order; MFD_STATUS says why an ALT has no effect. Effects are
-    ALT minus REF. VCF is a file, VCF or BCF, compressed or not, or - for standard input.
+    ALT minus REF. VCF is a file, VCF or BCF, compressed or not, or - for standard input;
+    or Parquet with columns chrom, pos, ref and alt, such as TraitGym's.
 
     \b
     Example:

@@ -139,6 +139,8 @@ class VcfReader:
 def open_vcf(path: str | Path, *, regions: Regions | None = None) -> VcfReader:
     """Return a reader of a VCF: text, gzip, bgzip or BCF, told by content; "-" is standard input.
 
+    A Parquet file of variants is read as the VCF that `parquet_variants` makes of it.
+
     Parameters
     ----------
     regions
@@ -157,6 +159,8 @@ def open_vcf(path: str | Path, *, regions: Regions | None = None) -> VcfReader:
     try:
         if text.head.startswith((b"BCF\x02", b"BCF\x04")):
             return _open_bcf(text, regions)
+        if text.head.startswith(b"PAR1"):
+            return _open_parquet(text, regions)
         # inflated, a head may be shorter, and the rest of the line is looked at later
         if not text.head or not text.head.startswith(_MAGIC[: len(text.head)]):
             raise InputError(
@@ -202,6 +206,15 @@ def _open_bcf(text: TextStream, regions: Regions | None) -> VcfReader:
     return VcfReader(
         text.name, bcf.header_lines, found, files=files, regions=regions, numbered=False
     )
+
+
+def _open_parquet(text: TextStream, regions: Regions | None) -> VcfReader:
+    from mfdvep.genomics.parquet_variants import open_parquet  # pyarrow is loaded for these alone
+
+    if not text.is_file:
+        raise InputError(f"{text.name}: Parquet cannot be read as a stream; give the file's name")
+    header, lines = open_parquet(text.name)
+    return VcfReader(text.name, header, lines, files=[text], regions=regions)
 
 
 @contextmanager

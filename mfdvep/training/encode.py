@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mfdvep.downloads import Download, DownloadSummary, download
 from mfdvep.errors import InputError, OutputError
 from mfdvep.files import Parts, check_outputs
 from mfdvep.model.tracks import TrackTable, read_rows
-from mfdvep.training.downloads import Download, DownloadSummary, download
 from mfdvep.training.experiments import few
 
 BASE_URL = "https://www.encodeproject.org"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from training.test_downloads import serving
+from test_downloads import serving
 from training.test_encode import PEAKS, row, write
 
 CELLS = {"Biosample_type": "cell line"}

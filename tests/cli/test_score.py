@@ -24,6 +24,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
         ("a/in.vcf.gz", "a/in.mfd.vcf.gz"),
         ("in.vcf", "in.mfd.vcf.gz"),
         ("in.bcf", "in.mfd.vcf.gz"),
+        ("in.parquet", "in.mfd.vcf.gz"),
         ("in.txt", "in.txt.mfd.vcf.gz"),
         ("-", "-"),
     ],

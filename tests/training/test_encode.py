@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import random_bases, write_fasta
-from training.test_downloads import serving
+from test_downloads import serving
 
 from mfdvep.errors import InputError, OutputError
 from mfdvep.model.tracks import TrackTable

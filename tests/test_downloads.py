@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import threading
 from collections import Counter
@@ -11,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from mfdvep import downloads
+from mfdvep.downloads import SUMS, Download, DownloadSummary, download
 from mfdvep.errors import InputError, OutputError
-from mfdvep.training import downloads
-from mfdvep.training.downloads import Download, DownloadSummary, download
 
 DATA = bytes(range(256)) * 2000
 HALF = len(DATA) // 2
@@ -240,3 +241,61 @@ def test_addresses_that_are_none(tmp_path, url):
 def test_no_jobs():
     with pytest.raises(InputError, match="--jobs is 0; expected at least 1"):
         download([], jobs=0)
+
+
+class TestWithoutPublishedMd5:
+    """What the eQTL Catalogue serves: a length and gzip, but no MD5."""
+
+    @pytest.fixture
+    def one(self, server, tmp_path):
+        """Download /b.tsv.gz, of which no MD5 is known."""
+        server.files["/b.tsv.gz"] = gzip.compress(DATA, mtime=0)
+
+        def call() -> DownloadSummary:
+            return download(
+                [Download(f"{server.url}/b.tsv.gz", tmp_path / "b.tsv.gz", None)], pause=0.001
+            )
+
+        return call
+
+    def test_the_md5_found_is_kept_and_checked_later(self, server, one, tmp_path):
+        body = server.files["/b.tsv.gz"]
+        assert one() == DownloadSummary(1, 0, len(body))
+        kept = f"{hashlib.md5(body).hexdigest()}  b.tsv.gz\n"
+        assert (tmp_path / SUMS).read_text() == kept
+        assert one() == DownloadSummary(0, 1, 0)
+        (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"other"))  # whole, but changed
+        assert one().fetched == 1
+        assert (tmp_path / "b.tsv.gz").read_bytes() == body
+        assert {path.name for path in tmp_path.iterdir()} == {"b.tsv.gz", SUMS}
+
+    def test_gone_on_with(self, server, one, tmp_path):
+        body = server.files["/b.tsv.gz"]
+        server.faults["/b.tsv.gz"] = ["cut"]
+        assert one().n_bytes == len(body) - len(body) // 2
+        assert (tmp_path / "b.tsv.gz").read_bytes() == body
+        assert server.sent["/b.tsv.gz"] == len(body)
+
+    def test_an_older_part_is_seen_by_its_checksum_and_begun_anew(self, server, one, tmp_path):
+        body = server.files["/b.tsv.gz"]
+        (tmp_path / "b.tsv.gz.part").write_bytes(body[:30] + b"older" + body[35:60])
+        one()
+        assert (tmp_path / "b.tsv.gz").read_bytes() == body
+
+    def test_a_file_that_was_finished_before_its_md5_was_kept(self, server, one, tmp_path):
+        body = server.files["/b.tsv.gz"]
+        (tmp_path / "b.tsv.gz").write_bytes(body)
+        assert one() == DownloadSummary(0, 1, 0)
+        assert not server.requests
+        assert hashlib.md5(body).hexdigest() in (tmp_path / SUMS).read_text()
+
+    def test_a_file_cut_on_the_server_is_refused(self, server, one, tmp_path):
+        server.files["/b.tsv.gz"] = server.files["/b.tsv.gz"][:-9]
+        with pytest.raises(InputError, match=r"damaged gzip .* inflates to its end"):
+            one()
+        assert not list(tmp_path.iterdir())
+
+    def test_sums_that_cannot_be_read(self, one, tmp_path):
+        (tmp_path / SUMS).write_bytes(b"\xff")
+        with pytest.raises(OutputError, match="cannot be read"):
+            one()

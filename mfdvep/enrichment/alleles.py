@@ -1,0 +1,171 @@
+"""ALTs of any file of variants: VCF or BCF, a table with a header, or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from mfdvep.enrichment.counts import Counts
+from mfdvep.enrichment.labelled import Value
+from mfdvep.enrichment.tables import MISSING, Table
+from mfdvep.errors import InputError
+from mfdvep.genomics.parquet_variants import COLUMNS
+from mfdvep.genomics.text import TextStream
+from mfdvep.genomics.variants import VariantStatus, spelling_status
+from mfdvep.genomics.vcf import open_vcf
+
+NO_ALT, NOT_ACGT = "without an ALT", "with other letters than ACGT, symbolic or *"
+_REPORT_EVERY = 10_000
+_NAMES = {"gene_id": "gene", **{name: name for name in COLUMNS}}  # of a table -> here
+_KEYS = {key: name for name, (key, *_) in COLUMNS.items()}
+_VCF_HEADS = (b"##fileformat=VC", b"BCF\x02", b"BCF\x04")
+
+Progress = Callable[[int, None], None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allele:
+    """One ALT, in upper case, with what the file says of it.
+
+    Attributes
+    ----------
+    chrom, pos, ref, alt
+        As in VCF; `pos` 1-based.
+    info
+        INFO key, or column, -> text; of a key with one value an ALT the ALT's own.
+    escaped
+        Whether the text has VCF's percent codes.
+    """
+
+    chrom: str
+    pos: int
+    ref: str
+    alt: str
+    info: Mapping[str, str]
+    escaped: bool = False
+
+    @property
+    def is_snv(self) -> bool:
+        """Whether one base changes."""
+        return len(self.ref) == len(self.alt) == 1 and self.ref != self.alt
+
+    @property
+    def key(self) -> tuple[str, int, str, str]:
+        """What is the same for the same change, whether or not a contig is named with chr."""
+        return self.chrom.removeprefix("chr"), self.pos, self.ref, self.alt
+
+    def values(self) -> dict[str, Value]:
+        """Return what the file says of it under the names of `COLUMNS`, but for the label."""
+        found: dict[str, Value] = {}
+        for key, text in self.info.items():
+            name = _KEYS.get(key) or _NAMES.get(key, "label")
+            if name == "label" or text in MISSING:
+                continue
+            if COLUMNS[name][2] == "String":
+                parts = filter(None, text.split(","))
+                found[name] = tuple(map(unquote, parts) if self.escaped else parts)
+            elif (number := number_of(text)) is not None:
+                found[name] = number
+        return found
+
+
+def number_of(text: str | None) -> float | None:
+    """Return text as a finite number, or None."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def read_alleles(
+    path: str | Path, counts: Counts, *, keys: tuple[str, ...] = (), progress: Progress = None
+) -> Iterator[Allele]:
+    """Yield the ALTs of a file that are spelled with ACGT.
+
+    Parameters
+    ----------
+    path
+        VCF or BCF; or Parquet or a tab-separated table whose first line names chrom, pos, ref and
+        alt, and perhaps label, match_group, maf, gene_id and others of `COLUMNS`.
+    counts
+        Every ALT is counted as read, and those that are not yielded as removed.
+    keys
+        INFO keys or columns that are kept besides those of `COLUMNS`.
+    progress
+        Called with the ALTs read and None.
+
+    Raises
+    ------
+    InputError
+        See `open_vcf` and `Table`; a position that is no number.
+    """
+    with closing(TextStream(path)) as text:
+        if not text.is_file:
+            raise InputError(f"{text.name}: a stream, which is read once; give a file")
+        is_vcf = text.head.startswith(_VCF_HEADS)
+    found = _of_vcf(path, keys) if is_vcf else _of_table(path, keys)
+    for allele in found:
+        counts.read()
+        if progress is not None and counts.n_read % _REPORT_EVERY == 0:
+            progress(counts.n_read, None)
+        if allele.alt in ("", "."):
+            counts.remove(NO_ALT)
+        elif spelling_status(allele.ref, allele.alt) is not VariantStatus.OK:
+            counts.remove(NOT_ACGT)
+        else:
+            yield allele
+
+
+def _of_vcf(path: str | Path, keys: tuple[str, ...]) -> Iterator[Allele]:
+    with open_vcf(path) as reader:
+        kept = {*_KEYS, *keys}
+        by_alt = _numbered_by_alt(reader.header_lines)
+        for record in reader:
+            info = parse_info(record.line, kept)
+            if not record.alts:
+                yield Allele(record.chrom, record.pos, record.ref.upper(), ".", info, True)
+            for i, alt in enumerate(record.alts):
+                own = {
+                    key: text.split(",")[i] if key in by_alt and text.count(",") >= i else text
+                    for key, text in info.items()
+                }
+                yield Allele(record.chrom, record.pos, record.ref.upper(), alt.upper(), own, True)
+
+
+def parse_info(line: str, keys: set[str]) -> dict[str, str]:
+    """Return the chosen INFO keys of a record's line -> text; "1" for a flag."""
+    info = line.split("\t", 8)[7].rstrip("\r")
+    found = {}
+    for entry in info.split(";"):
+        key, equals, text = entry.partition("=")
+        if key in keys:
+            found[key] = text if equals else "1"
+    return found
+
+
+def _numbered_by_alt(header: list[str]) -> set[str]:
+    """Return the INFO keys that a header declares Number=A."""
+    lines = [line for line in header if line.startswith("##INFO=<ID=") and ",Number=A," in line]
+    return {line.removeprefix("##INFO=<ID=").partition(",")[0] for line in lines}
+
+
+def _of_table(path: str | Path, keys: tuple[str, ...]) -> Iterator[Allele]:
+    needed = ("chrom", "pos", "ref", "alt")
+    with Table(path, needed, [name for name in (*_NAMES, *keys) if name not in needed]) as table:
+        at = [table.place.pop(name) for name in needed]
+        for number, line in table:
+            if not line:
+                continue
+            fields = table.fields(number, line)
+            chrom, pos, ref, alt = (fields[i] for i in at)
+            if not (pos.isdecimal() and len(pos) < 11 and chrom and ref):
+                raise InputError(
+                    f"{table.name}:{number}: {chrom!r} {pos!r} {ref[:20]!r}; expected contig, "
+                    "1-based position and REF; mend it"
+                )
+            info = {name: fields[i] for name, i in table.place.items()}
+            yield Allele(chrom, int(pos), ref.upper(), alt.upper(), info)
