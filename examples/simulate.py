@@ -2,7 +2,7 @@
 
     python examples/simulate.py OUTDIR
 
-Writes genome.fa (+ .fai), motifs.bed, variants.vcf.gz (+ .tbi) and truth.tsv.
+Writes genome.fa (+ .fai), motifs.bed, variants.vcf.gz and labelled.vcf.gz (+ .tbi), and truth.tsv.
 The same on every machine: only `random.Random.random()` is drawn from, whose stream Python
 guarantees for a seed.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pysam
 from build_genome import Contig, add_locus, add_n_run, motif_changes, scrub, soft_mask
+from labelled import labelled_vcf
 from motifs import reverse_complement
 from plan import Edit, Locus, plan_loci
 
@@ -175,6 +176,7 @@ def main(arguments: list[str]) -> int:
     lengths = "\n".join(f"##contig=<ID={c.name},length={len(c.bases)}>" for c in contigs)
     body = "".join("\t".join(columns) + "\n" for columns, _ in found)
     write_vcf(folder / "variants.vcf.gz", HEADER.format(seed=SEED, contigs=lengths) + body)
+    write_vcf(folder / "labelled.vcf.gz", labelled_vcf(contigs, lengths))
     return 0
 
 

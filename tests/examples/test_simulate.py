@@ -50,13 +50,13 @@ def test_script_reproduces_the_committed_files(tmp_path):
     for name in ("genome.fa", "genome.fa.fai", "motifs.bed", "truth.tsv"):
         assert (tmp_path / name).read_bytes() == (EXAMPLES / name).read_bytes(), name
     # Compressed bytes depend on the zlib that htslib was built with; the text does not.
-    for name in ("variants.vcf.gz",):
+    for name in ("variants.vcf.gz", "labelled.vcf.gz"):
         packed = [(folder / name).read_bytes() for folder in (tmp_path, EXAMPLES)]
         made, kept = map(gzip.decompress, packed)
         assert made == kept, name
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "genome.fa", "genome.fa.fai", "motifs.bed", "truth.tsv", "variants.vcf.gz",
-        "variants.vcf.gz.tbi",
+        "genome.fa", "genome.fa.fai", "labelled.vcf.gz", "labelled.vcf.gz.tbi", "motifs.bed",
+        "truth.tsv", "variants.vcf.gz", "variants.vcf.gz.tbi",
     ]  # fmt: skip
 
 
