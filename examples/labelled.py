@@ -12,8 +12,8 @@ from motifs import MOTIFS, reverse_complement
 SEED = 20250611  # a stream of its own: the other files do not depend on it
 N_CONTROLS = 3
 CLEAR = 30  # bases between a control and any planted site
-# Bases between a control and the locus's middle. The GC-rich stretches reach 300 or 450, so that
-# composition, to which predictions respond most, is no difference between the labels.
+# Bases between a control and the locus's middle: GC-rich stretches reach 300 or 450. Farther off
+# predictions hardly move whatever is changed (README), and labels would differ by that alone.
 REACH = 300
 
 HEADER = """\
