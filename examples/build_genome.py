@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -131,6 +132,14 @@ def scrub(rng: random.Random, contig: Contig) -> None:
 def planted(contig: Contig, hit: Hit) -> bool:
     """Return whether a hit lies within a planted site of its own motif."""
     return any(s <= hit.start and hit.end <= e and n == hit.name for s, e, n, _ in contig.sites)
+
+
+def motif_changes(contig: Contig, start: int, end: int, *, alt: str) -> tuple[list, list]:
+    """Return the motifs that are lost and won when `alt` replaces the bases [start, end)."""
+    left, right = contig.text(start - 60, start), contig.text(end, end + 60)
+    before = Counter(h.name for h in find_hits(left + contig.text(start, end) + right))
+    after = Counter(h.name for h in find_hits(left + alt + right))
+    return list((before - after).elements()), list((after - before).elements())
 
 
 def add_n_run(contig: Contig) -> None:

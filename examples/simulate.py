@@ -2,20 +2,21 @@
 
     python examples/simulate.py OUTDIR
 
-Writes genome.fa (+ .fai), motifs.bed, variants.vcf.gz (+ .tbi) and truth.tsv. The same on every
-machine: only `random.Random.random()` is drawn from, whose stream Python guarantees for a seed.
+Writes genome.fa (+ .fai), motifs.bed, variants.vcf.gz and labelled.vcf.gz (+ .tbi), and truth.tsv.
+The same on every machine: only `random.Random.random()` is drawn from, whose stream Python
+guarantees for a seed.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pysam
-from build_genome import Contig, add_locus, add_n_run, scrub, soft_mask
-from motifs import find_hits, reverse_complement
+from build_genome import Contig, add_locus, add_n_run, motif_changes, scrub, soft_mask
+from labelled import labelled_vcf
+from motifs import reverse_complement
 from plan import Edit, Locus, plan_loci
 
 SEED = 20240612
@@ -63,14 +64,10 @@ def apply_edit(contig: Contig, locus: Locus, site: int, edit: Edit) -> tuple[int
         choices = [base for base in "ACGT" if base != ref]
     else:
         choices = [edit.new if locus.strand == "+" else reverse_complement(edit.new)]
-    left, right = start - 60, end + 60
-    before = Counter(h.name for h in find_hits(contig.text(left, right)))
     own = [locus.motif]
     wanted = {"break": (own, []), "make": ([], own), "none": ([], [])}[edit.effect]
     for alt in choices:
-        after_text = contig.text(left, start) + alt + contig.text(end, right)
-        after = Counter(h.name for h in find_hits(after_text))
-        lost, won = list((before - after).elements()), list((after - before).elements())
+        lost, won = motif_changes(contig, start, end, alt=alt)
         if alt != ref and (lost, won) == wanted:
             return start, ref, alt
     raise RuntimeError(f"{locus}: {edit}: motifs lost {lost}, won {won}")
@@ -153,6 +150,15 @@ def write_lines(path: Path, lines: list[str]) -> None:
     path.write_bytes("".join(lines).encode("ascii"))
 
 
+def write_vcf(path: Path, text: str) -> None:
+    """Write the text of a VCF to `path`, BGZF, and its .tbi index."""
+    plain = path.with_suffix("")
+    write_lines(plain, [text])
+    pysam.tabix_compress(str(plain), str(path), force=True)
+    plain.unlink()
+    pysam.tabix_index(str(path), preset="vcf", force=True)
+
+
 def main(arguments: list[str]) -> int:
     """Write the example's files to the folder named in the arguments; return the exit status."""
     if len(arguments) != 1:
@@ -168,13 +174,9 @@ def main(arguments: list[str]) -> int:
     truth = [TRUTH_COLUMNS, *(row for _, rows in found for row in rows)]
     write_lines(folder / "truth.tsv", ["\t".join(row) + "\n" for row in truth])
     lengths = "\n".join(f"##contig=<ID={c.name},length={len(c.bases)}>" for c in contigs)
-    plain = folder / "variants.vcf"
-    body = ["\t".join(columns) + "\n" for columns, _ in found]
-    write_lines(plain, [HEADER.format(seed=SEED, contigs=lengths), *body])
-    packed = f"{plain}.gz"
-    pysam.tabix_compress(str(plain), packed, force=True)
-    plain.unlink()
-    pysam.tabix_index(packed, preset="vcf", force=True)
+    body = "".join("\t".join(columns) + "\n" for columns, _ in found)
+    write_vcf(folder / "variants.vcf.gz", HEADER.format(seed=SEED, contigs=lengths) + body)
+    write_vcf(folder / "labelled.vcf.gz", labelled_vcf(contigs, lengths))
     return 0
 
 

@@ -14,36 +14,9 @@ from pathlib import Path
 import pysam
 import pytest
 from cyvcf2 import VCF
+from oracles.planted_motifs import PRESENT, other_strand, present, read_fasta
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-# Typed again, not imported: a second reading of what a present motif is.
-PRESENT = {
-    "CTCF": "CCA.[CT]AG[AG][GT]GGC[AG][CG]",
-    "AP-1": "TGA[CG]TCA",
-    "ETS": "CCGGAAG[CT]",
-    "NRF1": "GCGCATGCGC",
-    "GATA": "[AT]GATAA[AG]",
-    "E-box": "CACGTG",
-    "REST": "CAGCACC..GGACAGCGCC",
-    "SP1": "GGGCGGGG",
-    "YY1": "AA.ATGGCGGC",
-}
-
-
-def other_strand(text: str) -> str:
-    return "".join({"A": "T", "C": "G", "G": "C", "T": "A", "N": "N"}[b] for b in reversed(text))
-
-
-def present(text: str, motif: str) -> bool:
-    return any(re.search(PRESENT[motif], s) for s in (text, other_strand(text)))
-
-
-def read_fasta(path: Path) -> dict[str, str]:
-    found = {}
-    for block in path.read_text().split(">")[1:]:
-        name, *lines = block.split("\n")
-        found[name] = "".join(lines)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +50,13 @@ def test_script_reproduces_the_committed_files(tmp_path):
     for name in ("genome.fa", "genome.fa.fai", "motifs.bed", "truth.tsv"):
         assert (tmp_path / name).read_bytes() == (EXAMPLES / name).read_bytes(), name
     # Compressed bytes depend on the zlib that htslib was built with; the text does not.
-    packed = [(folder / "variants.vcf.gz").read_bytes() for folder in (tmp_path, EXAMPLES)]
-    made, kept = map(gzip.decompress, packed)
-    assert made == kept
+    for name in ("variants.vcf.gz", "labelled.vcf.gz"):
+        packed = [(folder / name).read_bytes() for folder in (tmp_path, EXAMPLES)]
+        made, kept = map(gzip.decompress, packed)
+        assert made == kept, name
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "genome.fa", "genome.fa.fai", "motifs.bed", "truth.tsv", "variants.vcf.gz",
-        "variants.vcf.gz.tbi",
+        "genome.fa", "genome.fa.fai", "labelled.vcf.gz", "labelled.vcf.gz.tbi", "motifs.bed",
+        "truth.tsv", "variants.vcf.gz", "variants.vcf.gz.tbi",
     ]  # fmt: skip
 
 
