@@ -109,6 +109,7 @@ ROOMS = {
         "training.figures",
         "enrichment.report.plots",
         "enrichment.report.curve_plots",
+        "enrichment.report.correlation_plots",
     },
     "click": {"cli"},
     "tqdm": {"cli"},

@@ -111,15 +111,14 @@ def enrich(scores: Path | None, preset: str | None, output: Path | None, **given
         -o demo/labelled.mfd.vcf.gz --matrix demo/labelled.parquet
     """
     from mfdvep.cli.enrich_set import scored_set
-    from mfdvep.enrichment.report.folder import check_report
 
     if given["element"] and not given["correlation"]:
         raise click.UsageError("--element goes with --correlation")
-    if given["correlation"] and (given["legacy"] or given["permute"] or given["quantiles"]):
-        raise click.UsageError("--correlation has no --quantiles, --permute or --legacy")
+    if given["correlation"]:
+        _check_correlation(given)
     if output is not None:
         inputs = [p for p in (scores, given["variants"], given["baseline"]) if p is not None]
-        check_report(output, apart=inputs, force=given["force"])
+        _check_output(output, inputs, given)
     if scores is None:
         if preset is None:
             raise click.UsageError("give SCORES, or --gtex or --gnomad for a set that is known")
@@ -138,6 +137,30 @@ def show_summary(matrix: Path, key: str, *, quiet: bool) -> None:
     with progress_bar("enrichment", "tracks", quiet=quiet) as bar:
         found = analyse(matrix, key, command=_command(), progress=bar)
     click.echo(f"\n{terminal_table(found)}", err=True, nl=False)
+
+
+def _check_correlation(given: dict[str, Any]) -> None:
+    """Refuse options that a correlation has no use for."""
+    for name in ("quantiles", "permute", "group_by", "legacy"):
+        if given[name]:
+            raise click.UsageError(f"--correlation has no --{name.replace('_', '-')}")
+    if given["sided"] == "both":
+        raise click.UsageError("--correlation has no tails: --sided absolute, upper or lower")
+
+
+def _check_output(output: Path, inputs: list[Path], given: dict[str, Any]) -> None:
+    """Refuse a folder that cannot become a report, before any work."""
+    if given["correlation"]:
+        from mfdvep.enrichment.report.correlation_report import check_correlation as check
+    else:
+        from mfdvep.enrichment.report.folder import check_report as check
+    check(output, apart=inputs, force=given["force"])
+
+
+def _say_where(output: Path, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(f"mfdvep: {output / 'report.html'} has the figures and how to read them",
+                   err=True)  # fmt: skip
 
 
 def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any]) -> None:
@@ -160,9 +183,7 @@ def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any
     click.echo(terminal_table(found), nl=False)
     if output is not None:
         write_report(found, output, force=given["force"])
-        if not given["quiet"]:
-            click.echo(f"mfdvep: {output / 'report.html'} has the figures and how to read them",
-                       err=True)  # fmt: skip
+        _say_where(output, quiet=given["quiet"])
 
 
 def _options(given: dict[str, Any]) -> Options:
@@ -197,9 +218,10 @@ def _correlate(scores: Path, output: Path | None, given: dict[str, Any]) -> None
             command=_command(),
             progress=bar,
         )
-    click.echo(correlation_table(found))
+    click.echo(correlation_table(found), nl=False)
     if output is not None:
         write_correlation(found, output, force=given["force"])
+        _say_where(output, quiet=given["quiet"])
 
 
 def _command() -> str:

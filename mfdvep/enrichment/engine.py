@@ -17,6 +17,7 @@ from mfdvep.enrichment.preparing import (
     Options,
     block_sentence,
     counts_of,
+    file_of,
     flags_of,
     group_columns,
     sample_of,
@@ -38,7 +39,6 @@ from mfdvep.enrichment.summarising import (
     track_rows,
     variant_rows,
 )
-from mfdvep.files import sha256
 
 
 def enrich(
@@ -129,9 +129,9 @@ def enrich(
         "kinds": [view.name for view in views],
         "command": command,
         "mfdvep": __version__,
-        "scores": _file(scores),
-        "labelled": _file(labelled),
-        "baseline": _file(baseline),
+        "scores": file_of(scores),
+        "labelled": file_of(labelled),
+        "baseline": file_of(baseline),
         "provenance": source.provenance,
         "flagged": flagged,
     }
@@ -152,7 +152,3 @@ def enrich(
         legacy={view.name: legacy_columns(view, sample, cuts) for view in views} if legacy else {},
         track_table=source.tracks.take(views[-1].tracks),
     )
-
-
-def _file(path: str | Path | None) -> dict[str, str] | None:
-    return None if path is None else {"file": Path(path).name, "sha256": sha256(path)}

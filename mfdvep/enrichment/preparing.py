@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from mfdvep.enrichment.score_table import ScoreTable
 from mfdvep.enrichment.selecting import Tested
 from mfdvep.enrichment.views import View
 from mfdvep.errors import InputError
+from mfdvep.files import sha256
 from mfdvep.model.selection import select
 from mfdvep.scoring.effect_file import EffectFile
 
@@ -178,3 +180,8 @@ def block_sentence(block: int | None) -> str:
     """Return what the bootstrap draws together, as a sentence."""
     what = "contig" if block is None else f"stretch of {block:,} bases of a contig"
     return f"A block is a {what}; a match group is never cut."
+
+
+def file_of(path: str | Path | None) -> dict[str, str] | None:
+    """Return the name and the digest of a file, for the record; None for no file."""
+    return None if path is None else {"file": Path(path).name, "sha256": sha256(path)}

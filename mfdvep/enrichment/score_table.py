@@ -16,7 +16,7 @@ from mfdvep.scoring.effect_file import EffectFile, VariantColumns, check_part, r
 from mfdvep.scoring.tables import RUN_KEY
 
 _VARIANT = ("chrom", "pos", "ref", "alt")
-_NO_SCORES = ("label", "match_group")
+_NO_SCORES = ("label", "match_group", "element", "ELEMENT")
 
 
 class ScoreTable:
@@ -29,7 +29,7 @@ class ScoreTable:
     path
         A Parquet file with chrom (with "chr" or without), pos (1-based), ref and alt.
     exclude
-        Columns of numbers that are no scores, besides pos, label and match_group.
+        Columns of numbers that are no scores, besides pos, label, match_group and element.
 
     Attributes
     ----------

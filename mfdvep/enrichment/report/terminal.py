@@ -40,7 +40,7 @@ def terminal_table(enrichment: Enrichment) -> str:
     said += [*_compared(enrichment, words), *_permuted(enrichment, words)]
     if flagged := enrichment.settings["flagged"]:
         said += ["", *(f"note: {sentence}" for sentence in flagged)]
-    return "\n".join(part for line in said for part in _wrapped(line)) + "\n"
+    return "\n".join(part for line in said for part in wrapped(line)) + "\n"
 
 
 def _overall(enrichment: Enrichment, words: Words) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _overall(enrichment: Enrichment, words: Words) -> Iterator[str]:
         else:
             line.append(interval(row["bootstrap_low"], row["bootstrap_high"]))
         lines.append([*line, f"{row['tagged_positive']:,}/{row['tagged_negative']:,}"])
-    first, *texts = _aligned([header, *lines])
+    first, *texts = aligned([header, *lines])
     yield first
     cut = None
     for row, text in zip(found, texts, strict=True):
@@ -83,7 +83,7 @@ def _areas(enrichment: Enrichment, words: Words) -> Iterator[str]:
                       area(row["auprc"]),
                       interval(row["auprc_low"], row["auprc_high"], text=area),
                       ", ".join(passed.get(row["kind"], ["."]))])  # fmt: skip
-    return iter(_aligned(lines))
+    return iter(aligned(lines))
 
 
 def _compared(enrichment: Enrichment, words: Words) -> list[str]:
@@ -99,7 +99,7 @@ def _compared(enrichment: Enrichment, words: Words) -> list[str]:
                           text(row["value"]), interval(row["low"], row["high"], text=text),
                           comparison_verdict(row)])  # fmt: skip
     at = f"compared ({words.extremes(finest[0])})" if finest else "compared"
-    return ["", *_aligned([[at, "", "95 %", ""], *lines])] if lines else []
+    return ["", *aligned([[at, "", "95 %", ""], *lines])] if lines else []
 
 
 def _permuted(enrichment: Enrichment, words: Words) -> list[str]:
@@ -115,10 +115,10 @@ def _permuted(enrichment: Enrichment, words: Words) -> list[str]:
               percent(row["any_significant"]), interval(row["null_low"], row["null_high"]),
               probability(row["p_overall"]), "too many" if too_many(row) else ""]
              for row in shown]  # fmt: skip
-    return ["", *_aligned([header, *lines])]
+    return ["", *aligned([header, *lines])]
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     """Return lines with their cells in columns, the first at the left and the others right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
@@ -130,5 +130,6 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _wrapped(line: str) -> list[str]:
+def wrapped(line: str) -> list[str]:
+    """Return a line as lines that fit."""
     return [line] if len(line) <= WIDTH else wrap(line, WIDTH, subsequent_indent="  ")

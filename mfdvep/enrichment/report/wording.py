@@ -88,6 +88,14 @@ def lead(kinds: Sequence[str]) -> str:
     return "biological" if "biological" in kinds else kinds[0]
 
 
+def shortened(name: str, most: int) -> str:
+    """Return a name, without its middle if it has more letters than `most`; ends tell apart."""
+    if len(name) <= most:
+        return name
+    first = (most - 3) // 2
+    return f"{name[:first]}...{name[len(name) - (most - 3 - first) :]}"
+
+
 def _short(text: str) -> str:
     """Return 2.1e-5 of 2.1e-05."""
     mantissa, _, power = text.partition("e")
