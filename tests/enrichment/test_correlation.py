@@ -178,46 +178,6 @@ def test_parts_of_tracks_give_the_same(tmp_path, monkeypatch):
             assert values == pytest.approx(parts.elements[name], abs=1e-12, nan_ok=True)
 
 
-HEADER = """##fileformat=VCFv4.3
-##contig=<ID=1>
-##INFO=<ID=ACTIVITY,Number=A,Type=Float,Description="x">
-##INFO=<ID=ELEMENT,Number=1,Type=String,Description="x">
-##INFO=<ID=CELL,Number=1,Type=String,Description="x">
-#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
-"""
-
-
-@pytest.mark.parametrize(("asked", "names"), [(None, set(NAMES)), ("CELL", {"HepG2", "HEK"})])
-def test_labels_and_elements_of_a_vcf(tmp_path, asked, names):
-    scores, label, element = draw()
-    cell = ["HepG2" if i < 40 else "HEK" for i in range(N)]
-    path = write_table(tmp_path / "s.parquet", scores, np.zeros(N), per_contig=N)
-    records = [
-        f"1\t{i * 10_000 + 1}\t.\tA\tC\t.\t.\tACTIVITY={y:.9g};ELEMENT={e};CELL={c}\n"
-        for i, (y, e, c) in enumerate(zip(label, element, cell, strict=True))
-    ]
-    (tmp_path / "l.vcf").write_text(HEADER + "".join(records))
-    found = correlate(path, "ACTIVITY", labelled=tmp_path / "l.vcf", element=asked, options=QUICK)
-    assert set(found.elements["element"]) == {ALL, *names}
-    for name in names:
-        which = np.array([name in of for of in zip(element, cell, strict=True)])
-        own = rows(found.elements, element=name)
-        expected = [stats.pearsonr(row[which], label[which]).statistic for row in scores]
-        assert own["pearson"] == pytest.approx(expected, abs=1e-6)
-    assert found.settings["labelled"]["file"] == "l.vcf"
-
-
-@pytest.mark.parametrize(("column", "asked"), [("element", None), ("ELEMENT", None),
-                                               ("region", "region")])  # fmt: skip
-def test_elements_that_are_numbers_are_no_scores(tmp_path, column, asked):
-    scores, label, _ = draw()
-    numbers = {column: [i % 3 + 1 for i in range(N)]}
-    path = write_table(tmp_path / "s.parquet", scores, label, **numbers)
-    found = correlate(path, "label", element=asked, options=QUICK)
-    assert set(found.elements["element"]) == {ALL, "1", "2", "3"}
-    assert set(found.elements["track"]) == {f"s{i}" for i in range(TRACKS)}
-
-
 def test_chosen_tracks(tmp_path):
     scores, label, _ = draw()
     path = write_table(tmp_path / "s.parquet", scores, label)
