@@ -166,11 +166,11 @@ def bootstrap_odds_ratios(sample: Sample, tagged: Sequence[Tagged]) -> np.ndarra
 
     The variants that are tagged stay so: thresholds are not drawn anew.
     """
-    counts = np.stack([t.blocks for t in tagged]) @ sample.weights.T.astype(np.float32)  # (T, 2, B)
+    counts = np.concatenate([t.blocks for t in tagged]) @ sample.weights.T.astype(np.float32)
     positives, negatives = sample.drawn
     found = [
         haldane(tables_of(a, b, positives=positives, negatives=negatives)).value
-        for a, b in counts.round()
+        for a, b in counts.round().reshape(len(tagged), 2, -1)  # (T, 2, B)
     ]
     return np.array(found, dtype=np.float32)
 
