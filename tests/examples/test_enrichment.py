@@ -18,7 +18,10 @@ from mfdvep.scoring.scorer import Scorer
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 README = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-FACTORS = README.split('FACTORS = """')[1].split('"""')[0]
+MAKEFILE = (EXAMPLES.parent / "Makefile").read_text(encoding="utf-8")
+FACTORS = (
+    " ".join(MAKEFILE.split("FACTORS := ")[1].split("]")[0].replace("\\\n", " ").split()) + "]"
+)
 KINDS = ("combined", "biological", "technical")
 CUTS = ("0.9", "0.95", "0.99")
 COUNTS = ("tagged_positive", "tagged_negative")
