@@ -14,7 +14,7 @@ from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import MfdvepError
 
 if TYPE_CHECKING:
-    from mfdvep.enrichment.preparing import Options
+    from mfdvep.enrichment.preparing import EnrichOptions
 
 _PATH = click.Path(path_type=Path)
 _LABEL = "LABEL"  # INFO key that mfdvep variants writes
@@ -173,10 +173,10 @@ def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any
                        err=True)  # fmt: skip
 
 
-def _options(given: dict[str, Any]) -> Options:
-    from mfdvep.enrichment.preparing import Options
+def _options(given: dict[str, Any]) -> EnrichOptions:
+    from mfdvep.enrichment.preparing import EnrichOptions
 
-    return Options(
+    return EnrichOptions(
         quantiles=given["quantiles"],
         sided=given["sided"],
         where=given["where"],

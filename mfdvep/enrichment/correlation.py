@@ -17,7 +17,7 @@ from mfdvep.enrichment.counting import stacked
 from mfdvep.enrichment.labels import read_labels
 from mfdvep.enrichment.measures.cuts import ranking_score
 from mfdvep.enrichment.measures.odds import Z, adjusted
-from mfdvep.enrichment.preparing import Options, views_of
+from mfdvep.enrichment.preparing import EnrichOptions, views_of
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.score_table import open_scores
 from mfdvep.enrichment.selecting import select_rows
@@ -65,7 +65,7 @@ def correlate(
     labelled: str | Path | None = None,
     baseline: str | Path | None = None,
     element: str | None = None,
-    options: Options | None = None,
+    options: EnrichOptions | None = None,
     command: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Correlation:
@@ -85,7 +85,7 @@ def correlate(
     InputError
         See `enrich`; labels that are all equal; no element has 4 variants.
     """
-    options = options or Options()
+    options = options or EnrichOptions()
     source = open_scores(scores, exclude=(key,) if labelled is None else ())
     other = None if baseline is None else open_scores(baseline)
     labels = read_labels(source, key, labelled=labelled, element=element)

@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mfdvep.enrichment.engine import enrich
 from mfdvep.enrichment.measures.cuts import cuts_of
-from mfdvep.enrichment.preparing import Options
+from mfdvep.enrichment.preparing import EnrichOptions
 from mfdvep.enrichment.sample import Sample
 from mfdvep.enrichment.tracks import measure
 from mfdvep.genomics.variants import Variant, VariantStatus
@@ -84,7 +84,7 @@ def test_tracks_per_second(n, tmp_path):
     # the odds ratios' intervals of all tracks, which `measure` leaves for later
     path = write_matrix(tmp_path / "m.parquet", n=n, n_tracks=16)
     start = time.perf_counter()
-    enrich(path, options=Options(threads=1))
+    enrich(path, options=EnrichOptions(threads=1))
     whole = (time.perf_counter() - start) / 48
     print(
         f"\n{n:,} variants, a track: loop {theirs:.2f} s; measured {ours * 1e3:.1f} ms "

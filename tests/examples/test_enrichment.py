@@ -9,7 +9,7 @@ import pytest
 from motifs import MOTIFS
 
 from mfdvep.enrichment.engine import enrich
-from mfdvep.enrichment.preparing import Options
+from mfdvep.enrichment.preparing import EnrichOptions
 from mfdvep.genomics.genome import Genome
 from mfdvep.model.checkpoint import load_model
 from mfdvep.model.selection import select
@@ -41,12 +41,12 @@ def matrix(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def of_factors(matrix):
-    return enrich(matrix, options=Options(where=(FACTORS,), block=3600))
+    return enrich(matrix, options=EnrichOptions(where=(FACTORS,), block=3600))
 
 
 @pytest.fixture(scope="module")
 def of_all(matrix):
-    return enrich(matrix, options=Options(block=3600))
+    return enrich(matrix, options=EnrichOptions(block=3600))
 
 
 def overall(found, column):
