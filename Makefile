@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 # the version that the project is tested with; an empty TORCH takes what pip chooses
 TORCH ?= torch==2.13.0
 OUT := demo
+# the tracks of the factors of the example's motifs (examples/README.md)
+FACTORS := target in ['BACH1', 'BATF', 'BHLHE40', 'CTCF', 'ELF1', 'ELK1', 'ELK4', 'ETS1', 'FOS', \
+	'FOSL1', 'GABPA', 'GATA1', 'GATA2', 'GATA3', 'JUN', 'JUNB', 'JUND', 'MAX', 'MAZ', 'MYC', \
+	'NRF1', 'RAD21', 'REST', 'SMC3', 'SP1', 'SP2', 'TAL1', 'USF1', 'USF2', 'YY1']
 
 .PHONY: demo test lint bench clean
 
@@ -22,6 +26,11 @@ demo: $(VENV)/.installed
 	$(BIN)/mfdvep score examples/variants.vcf.gz -f examples/genome.fa \
 		-o $(OUT)/variants.mfd.vcf.gz --matrix $(OUT)/effects.parquet --write-index --force
 	$(BIN)/python examples/show_effects.py $(OUT)/effects.parquet
+	$(BIN)/mfdvep score examples/labelled.vcf.gz -f examples/genome.fa --info LABEL --info MATCH \
+		-o $(OUT)/labelled.mfd.vcf.gz --matrix $(OUT)/labelled.parquet --force
+	$(BIN)/mfdvep enrich $(OUT)/labelled.parquet --quantiles 0.9,0.95 --block 3600 --permute 200 \
+		--where "$(FACTORS)" \
+		-o $(OUT)/enrichment --force
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

@@ -14,6 +14,9 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "EffectBatch": "mfdvep.scoring.effects",
+    "EffectFile": "mfdvep.scoring.effect_file",
+    "EnrichOptions": "mfdvep.enrichment.preparing",
+    "Enrichment": "mfdvep.enrichment.results",
     "Features": "mfdvep.model.mfd",
     "Genome": "mfdvep.genomics.genome",
     "MFDModel": "mfdvep.model.mfd",
@@ -23,6 +26,7 @@ _PUBLIC = {
     "TrackTable": "mfdvep.model.tracks",
     "Variant": "mfdvep.genomics.variants",
     "VariantStatus": "mfdvep.genomics.variants",
+    "enrich": "mfdvep.enrichment.engine",
     "load_model": "mfdvep.model.checkpoint",
     "read_effects": "mfdvep.scoring.matrix",
     "score_vcf": "mfdvep.scoring.pipeline",

@@ -99,7 +99,7 @@ ROOMS = {
         "scoring.sparse",
         "enrichment.score_table",
         "enrichment.report.tables",
-        "enrichment.tables",
+        "enrichment.sets.tables",
         "training.dataset",
     },
     "sklearn": {"training"},

@@ -11,9 +11,10 @@ import click
 
 from mfdvep.cli.data_folder import data_option
 from mfdvep.cli.progress import progress_bar
+from mfdvep.errors import MfdvepError
 
 if TYPE_CHECKING:
-    from mfdvep.enrichment.preparing import Options
+    from mfdvep.enrichment.preparing import EnrichOptions
 
 _PATH = click.Path(path_type=Path)
 _LABEL = "LABEL"  # INFO key that mfdvep variants writes
@@ -129,13 +130,20 @@ def enrich(scores: Path | None, preset: str | None, output: Path | None, **given
         _enrich(scores, preset or "", output, given)
 
 
-def show_summary(matrix: Path, key: str, *, quiet: bool) -> None:
-    """Tell on stderr what the labels that were kept in a matrix come to."""
+def show_summary(matrix: Path, key: str) -> None:
+    """Tell on stderr what the labels that were kept in a matrix come to, or why it cannot be told.
+
+    The scores are written, so that labels which cannot be tested are no error here.
+    """
     from mfdvep.enrichment.engine import enrich as analyse
     from mfdvep.enrichment.report.terminal import terminal_table
 
-    with progress_bar("enrichment", "tracks", quiet=quiet) as bar:
-        found = analyse(matrix, key, command=_command(), progress=bar)
+    try:
+        with progress_bar("enrichment", "tracks") as bar:
+            found = analyse(matrix, key, command=_command(), progress=bar)
+    except MfdvepError as error:
+        click.echo(f"mfdvep: no enrichment: {error}", err=True)
+        return
     click.echo(f"\n{terminal_table(found)}", err=True, nl=False)
 
 
@@ -186,10 +194,10 @@ def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any
         _say_where(output, quiet=given["quiet"])
 
 
-def _options(given: dict[str, Any]) -> Options:
-    from mfdvep.enrichment.preparing import Options
+def _options(given: dict[str, Any]) -> EnrichOptions:
+    from mfdvep.enrichment.preparing import EnrichOptions
 
-    return Options(
+    return EnrichOptions(
         quantiles=given["quantiles"],
         sided=given["sided"],
         where=given["where"],

@@ -243,7 +243,10 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     if not options["quiet"]:
         place = f"{scorer.device.type} in {scorer.precision.name}"
         click.echo(_told(target, summary, place), err=True)
-    # with --labels, what mfdvep enrich finds in the matrix is told here
+    if options["labels"] and not options["quiet"]:
+        from mfdvep.cli.enrich import show_summary
+
+        show_summary(options["matrix"], options["labels"])
     return 3 if _exceeds(options, summary.status) else 0
 
 

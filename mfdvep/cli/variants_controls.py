@@ -43,8 +43,8 @@ def variants_controls(
     Example:
       mfdvep variants controls eqtls.tsv.gz -f genome.fa -o eqtls.vcf.gz --seed 1
     """
-    from mfdvep.enrichment.controls import ControlRules, build_controls
-    from mfdvep.enrichment.labelled import check_target
+    from mfdvep.enrichment.sets.controls import ControlRules, build_controls
+    from mfdvep.enrichment.sets.labelled import check_target
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.genome import Genome
 

@@ -60,9 +60,9 @@ def variants_gnomad(
     Example:
       mfdvep variants gnomad gnomad.*.vcf.bgz --ccres ccres.bed.gz --gtf gencode.v46.gtf.gz
     """
-    from mfdvep.enrichment.ccres import ALL, read_ccres
-    from mfdvep.enrichment.gnomad import GnomadRules, build_gnomad
-    from mfdvep.enrichment.labelled import check_target
+    from mfdvep.enrichment.sets.ccres import ALL, read_ccres
+    from mfdvep.enrichment.sets.gnomad import GnomadRules, build_gnomad
+    from mfdvep.enrichment.sets.labelled import check_target
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.genes import read_annotation
 

@@ -55,9 +55,9 @@ def variants_gtex(folder: Path, output: Path | None, data: Path | None, **option
     Example:
       mfdvep variants gtex eqtl --download --dataset QTD000116 --gtf gencode.v46.gtf.gz
     """
-    from mfdvep.enrichment.gtex import GtexRules, build_gtex
-    from mfdvep.enrichment.gtex_files import find_files
-    from mfdvep.enrichment.labelled import check_target
+    from mfdvep.enrichment.sets.gtex import GtexRules, build_gtex
+    from mfdvep.enrichment.sets.gtex_files import find_files
+    from mfdvep.enrichment.sets.labelled import check_target
     from mfdvep.genomics.genes import read_annotation
 
     index, quiet = options["write_index"], options["quiet"]
@@ -84,7 +84,7 @@ def variants_gtex(folder: Path, output: Path | None, data: Path | None, **option
 
 
 def _download(folder: Path, options: dict[str, Any]) -> None:
-    from mfdvep.enrichment.gtex_download import (
+    from mfdvep.enrichment.sets.gtex_download import (
         BASE_URL,
         GTEX_DATASETS,
         fetch,

@@ -40,8 +40,8 @@ def variants_label(
       mfdvep variants label in.vcf.gz --bed peaks.bed -o labelled.vcf.gz
       mfdvep variants label --positive clinvar.vcf.gz --negative common.vcf.gz -o set.vcf.gz
     """
-    from mfdvep.enrichment.label import label_by_bed, label_by_column, label_two_files
-    from mfdvep.enrichment.labelled import check_target
+    from mfdvep.enrichment.sets.label import label_by_bed, label_by_column, label_two_files
+    from mfdvep.enrichment.sets.labelled import check_target
     from mfdvep.genomics.bcf import quiet_htslib
 
     two = positive is not None and negative is not None

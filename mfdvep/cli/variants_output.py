@@ -12,7 +12,7 @@ import click
 from mfdvep.cli.progress import Report, progress_bar
 
 if TYPE_CHECKING:
-    from mfdvep.enrichment.labelled import LabelledSet
+    from mfdvep.enrichment.sets.labelled import LabelledSet
 
 PATH = click.Path(path_type=Path)
 _OUTPUT = "NAME.vcf.gz, .vcf, .bcf or .parquet"
@@ -62,7 +62,7 @@ class Bars:
 
 def write_set(found: LabelledSet, output: Path, command: str, *, index: bool, quiet: bool) -> None:
     """Write a labelled set and tell its counts."""
-    from mfdvep.enrichment.labelled import NEGATIVE, POSITIVE, publish
+    from mfdvep.enrichment.sets.labelled import NEGATIVE, POSITIVE, publish
 
     publish(found, output, made_by=f"mfdvep variants {command}", index=index)
     if quiet:

@@ -16,7 +16,7 @@ from mfdvep.enrichment.labels import Labels, read_labels
 from mfdvep.enrichment.measures.correlations import FEWEST, pearson, spearman
 from mfdvep.enrichment.measures.cuts import ranking_score
 from mfdvep.enrichment.measures.odds import adjusted
-from mfdvep.enrichment.preparing import Options, file_of, views_of
+from mfdvep.enrichment.preparing import EnrichOptions, file_of, views_of
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.score_table import open_scores
 from mfdvep.enrichment.selecting import Tested, select_rows
@@ -72,7 +72,7 @@ def correlate(
     labelled: str | Path | None = None,
     baseline: str | Path | None = None,
     element: str | None = None,
-    options: Options | None = None,
+    options: EnrichOptions | None = None,
     command: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Correlation:
@@ -93,7 +93,7 @@ def correlate(
     InputError
         See `enrich`; labels that are all equal; fewer than 4 variants; another side.
     """
-    options = options or Options()
+    options = options or EnrichOptions()
     options = replace(options, sided=options.sided or "upper")
     if options.sided not in SIDES:
         raise InputError(

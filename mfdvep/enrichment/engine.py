@@ -14,7 +14,7 @@ from mfdvep.enrichment.labels import read_labels
 from mfdvep.enrichment.legacy import legacy_columns
 from mfdvep.enrichment.measures.cuts import TIES, cuts_of
 from mfdvep.enrichment.preparing import (
-    Options,
+    EnrichOptions,
     block_sentence,
     counts_of,
     file_of,
@@ -48,7 +48,7 @@ def enrich(
     labelled: str | Path | None = None,
     baseline: str | Path | None = None,
     preset: str = "",
-    options: Options | None = None,
+    options: EnrichOptions | None = None,
     legacy: bool = False,
     command: str = "",
     progress: Callable[[int, int], None] | None = None,
@@ -81,7 +81,7 @@ def enrich(
         the number of variants does not allow; effects that are all equal; a column to group by, or
         tracks, that are not there.
     """
-    options = options or Options()
+    options = options or EnrichOptions()
     source = open_scores(scores, exclude=(key,) if labelled is None else ())
     other = None if baseline is None else open_scores(baseline)
     columns = group_columns(source, options.group_by)

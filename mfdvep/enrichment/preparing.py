@@ -28,7 +28,7 @@ BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
-class Options:
+class EnrichOptions:
     """How an enrichment is measured; the defaults are those of the command.
 
     Attributes
@@ -62,7 +62,7 @@ class Options:
     threads: int = 0
 
 
-def sample_of(tested: Tested, labels: Labels, key: str, options: Options) -> Sample:
+def sample_of(tested: Tested, labels: Labels, key: str, options: EnrichOptions) -> Sample:
     """Return the variants that are tested.
 
     Parameters
@@ -103,7 +103,7 @@ def views_of(
     source: EffectFile | ScoreTable,
     baseline: EffectFile | ScoreTable | None,
     tested: Tested,
-    options: Options,
+    options: EnrichOptions,
 ) -> list[View]:
     """Return the kinds of effect that are measured, the baseline's first.
 

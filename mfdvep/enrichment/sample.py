@@ -30,6 +30,8 @@ class Sample:
         int64 (n,): what the bootstrap draws together.
     weights
         float64 (B, blocks): how often each sample has each block.
+    contig_weights
+        float64 (B, contigs): how often each of as many other samples has each contig.
     drawn
         float64 (B,) each: how many positives and negatives each sample has.
     permuted
@@ -43,6 +45,7 @@ class Sample:
     contigs: dict[str, slice]
     blocks: np.ndarray
     weights: np.ndarray
+    contig_weights: np.ndarray
     drawn: tuple[np.ndarray, np.ndarray]
     permuted: np.ndarray
 
@@ -88,6 +91,7 @@ class Sample:
             contigs,
             blocks,
             weights,
+            bootstrap_weights(len(contigs), n_bootstrap, rng),
             (weights @ up, weights @ down),
             permuted_labels(positive, sets.of, n_permutations, rng),
         )
@@ -166,11 +170,11 @@ def bootstrap_odds_ratios(sample: Sample, tagged: Sequence[Tagged]) -> np.ndarra
 
     The variants that are tagged stay so: thresholds are not drawn anew.
     """
-    counts = np.stack([t.blocks for t in tagged]) @ sample.weights.T.astype(np.float32)  # (T, 2, B)
+    counts = np.concatenate([t.blocks for t in tagged]) @ sample.weights.T.astype(np.float32)
     positives, negatives = sample.drawn
     found = [
         haldane(tables_of(a, b, positives=positives, negatives=negatives)).value
-        for a, b in counts.round()
+        for a, b in counts.round().reshape(len(tagged), 2, -1)  # (T, 2, B)
     ]
     return np.array(found, dtype=np.float32)
 

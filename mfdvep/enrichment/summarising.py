@@ -78,16 +78,14 @@ def _tracks_of(sample: Sample, kind: Kind) -> Columns:
     for name in _RANKING:
         columns[name] = np.array([getattr(track.ranking, name) for track in kind.tracks])
     sizes = np.array([where.stop - where.start for where in sample.contigs.values()])
-    rng = np.random.default_rng(0)  # which contigs a sample draws; the same for all tracks
-    n_contigs = len(sizes)
-    drawn = rng.multinomial(n_contigs, np.full(n_contigs, 1 / n_contigs), size=1000)
+    drawn = sample.contig_weights * sizes  # (B, C)
     for i, name in enumerate(("auroc_by_chrom", "auprc_by_chrom")):
         values = np.stack([track.contigs[i] for track in kind.tracks])  # (T, C)
         known = np.isfinite(values)
         filled = np.where(known, values, 0)
         with np.errstate(invalid="ignore"):
             columns[name] = (filled * sizes).sum(1) / (known * sizes).sum(1)
-            samples = (drawn * sizes @ filled.T) / (drawn * sizes @ known.T)  # (1000, T)
+            samples = (drawn @ filled.T) / (drawn @ known.T)  # (B, T)
         enough = known.sum(1) >= _FEW_CONTIGS
         low, high = percentile_interval(samples)
         columns[f"{name}_low"] = np.where(enough, low, np.nan)

@@ -9,7 +9,7 @@ import cyvcf2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from enrichment.simulated import (
+from enrichment.sets.simulated import (
     CREDIBLE,
     SUMS,
     gene_line,

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mfdvep.enrichment.preparing import Options
+from mfdvep.enrichment.preparing import EnrichOptions
 
-QUICK = Options(n_bootstrap=100, threads=1)
+QUICK = EnrichOptions(n_bootstrap=100, threads=1)
 
 
 def write_table(

@@ -9,7 +9,7 @@ import pytest
 from motifs import MOTIFS
 
 from mfdvep.enrichment.engine import enrich
-from mfdvep.enrichment.preparing import Options
+from mfdvep.enrichment.preparing import EnrichOptions
 from mfdvep.genomics.genome import Genome
 from mfdvep.model.checkpoint import load_model
 from mfdvep.model.selection import select
@@ -18,7 +18,10 @@ from mfdvep.scoring.scorer import Scorer
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 README = (EXAMPLES / "README.md").read_text(encoding="utf-8")
-FACTORS = README.split('FACTORS = """')[1].split('"""')[0]
+MAKEFILE = (EXAMPLES.parent / "Makefile").read_text(encoding="utf-8")
+FACTORS = (
+    " ".join(MAKEFILE.split("FACTORS := ")[1].split("]")[0].replace("\\\n", " ").split()) + "]"
+)
 KINDS = ("combined", "biological", "technical")
 CUTS = ("0.9", "0.95", "0.99")
 COUNTS = ("tagged_positive", "tagged_negative")
@@ -38,12 +41,12 @@ def matrix(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def of_factors(matrix):
-    return enrich(matrix, options=Options(where=(FACTORS,), block=3600))
+    return enrich(matrix, options=EnrichOptions(where=(FACTORS,), block=3600))
 
 
 @pytest.fixture(scope="module")
 def of_all(matrix):
-    return enrich(matrix, options=Options(block=3600))
+    return enrich(matrix, options=EnrichOptions(block=3600))
 
 
 def overall(found, column):

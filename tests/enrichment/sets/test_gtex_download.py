@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_downloads import serving
 
-from mfdvep.enrichment.gtex_download import GTEX_DATASETS, fetch, files_of, files_of_manifest
+from mfdvep.enrichment.sets.gtex_download import GTEX_DATASETS, fetch, files_of, files_of_manifest
 from mfdvep.errors import InputError, OutputError
 
 

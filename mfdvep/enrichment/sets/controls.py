@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mfdvep.enrichment.alleles import NO_ALT, NOT_ACGT, Allele, Progress, read_alleles
-from mfdvep.enrichment.counts import Counts
-from mfdvep.enrichment.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet, Value
+from mfdvep.enrichment.sets.alleles import NO_ALT, NOT_ACGT, Allele, Progress, read_alleles
+from mfdvep.enrichment.sets.counts import Counts
+from mfdvep.enrichment.sets.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet, Value
 from mfdvep.errors import InputError
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from enrichment.simulated import (
+from enrichment.sets.simulated import (
     CREDIBLE,
     SUMS,
     gene_line,
@@ -17,10 +17,10 @@ from enrichment.simulated import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdvep.enrichment.ccres import Ccres
-from mfdvep.enrichment.gnomad import GnomadRules, build_gnomad
-from mfdvep.enrichment.gtex import GtexRules, build_gtex
-from mfdvep.enrichment.gtex_files import find_files
+from mfdvep.enrichment.sets.ccres import Ccres
+from mfdvep.enrichment.sets.gnomad import GnomadRules, build_gnomad
+from mfdvep.enrichment.sets.gtex import GtexRules, build_gtex
+from mfdvep.enrichment.sets.gtex_files import find_files
 from mfdvep.genomics.genes import read_annotation
 
 GTF = gene_line("ENSG9", "chr1", 101, 120) + gene_line("ENSG1", "chr1", 141, 160, "lncRNA")

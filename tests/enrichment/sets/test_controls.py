@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from conftest import random_bases, write_fasta
-from enrichment.simulated import reconcile, write_tsv
+from enrichment.sets.simulated import reconcile, write_tsv
 
-from mfdvep.enrichment.controls import ControlRules, build_controls
+from mfdvep.enrichment.sets.controls import ControlRules, build_controls
 from mfdvep.errors import InputError
 from mfdvep.genomics.genome import Genome
 

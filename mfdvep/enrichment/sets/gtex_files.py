@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mfdvep.enrichment.counts import Counts
-from mfdvep.enrichment.tables import MISSING, Table
+from mfdvep.enrichment.sets.counts import Counts
+from mfdvep.enrichment.sets.tables import MISSING, Table
 from mfdvep.errors import InputError
 from mfdvep.genomics.genes import without_version
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from enrichment.simulated import reconcile
+from enrichment.sets.simulated import reconcile
 
-from mfdvep.enrichment.ccres import read_ccres
-from mfdvep.enrichment.controls import ControlRules, build_controls
-from mfdvep.enrichment.gnomad import GnomadRules, build_gnomad
+from mfdvep.enrichment.sets.ccres import read_ccres
+from mfdvep.enrichment.sets.controls import ControlRules, build_controls
+from mfdvep.enrichment.sets.gnomad import GnomadRules, build_gnomad
 from mfdvep.genomics.genome import Genome
 
 pytestmark = pytest.mark.realdata

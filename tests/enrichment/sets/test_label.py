@@ -6,10 +6,10 @@ import cyvcf2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from enrichment.simulated import reconcile, write_tsv
+from enrichment.sets.simulated import reconcile, write_tsv
 
-from mfdvep.enrichment.label import label_by_bed, label_by_column, label_two_files
-from mfdvep.enrichment.labelled import Labelled, LabelledSet, check_target, publish
+from mfdvep.enrichment.sets.label import label_by_bed, label_by_column, label_two_files
+from mfdvep.enrichment.sets.labelled import Labelled, LabelledSet, check_target, publish
 from mfdvep.errors import InputError, OutputError
 
 COLUMNS = ("chrom", "pos", "ref", "alt", "label", "match_group", "element", "score")
@@ -205,7 +205,7 @@ class TestPublish:
         assert pq.read_table(tmp_path / "o.parquet").to_pydict()["label"] == [0.25, 2.0]
 
     def test_many_parts(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("mfdvep.enrichment.labelled._RECORDS", 2)
+        monkeypatch.setattr("mfdvep.enrichment.sets.labelled._RECORDS", 2)
         variants = [Labelled("1", pos, "A", "C", float(pos % 2)) for pos in range(1, 8)]
         publish(a_set(variants), tmp_path / "o.vcf.gz", made_by="me")
         assert [r.POS for r in cyvcf2.VCF(str(tmp_path / "o.vcf.gz"))] == list(range(1, 8))

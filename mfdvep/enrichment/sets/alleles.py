@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from mfdvep.enrichment.counts import Counts
-from mfdvep.enrichment.labelled import Value
-from mfdvep.enrichment.tables import MISSING, Table
+from mfdvep.enrichment.sets.counts import Counts
+from mfdvep.enrichment.sets.labelled import Value
+from mfdvep.enrichment.sets.tables import MISSING, Table
 from mfdvep.errors import InputError
 from mfdvep.genomics.parquet_variants import COLUMNS
 from mfdvep.genomics.text import TextStream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mfdvep.enrichment.alleles import (
+from mfdvep.enrichment.sets.alleles import (
     NO_ALT,
     NOT_ACGT,
     Allele,
@@ -13,9 +13,9 @@ from mfdvep.enrichment.alleles import (
     number_of,
     read_alleles,
 )
-from mfdvep.enrichment.counts import Counts
-from mfdvep.enrichment.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet
-from mfdvep.enrichment.tables import MISSING
+from mfdvep.enrichment.sets.counts import Counts
+from mfdvep.enrichment.sets.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet
+from mfdvep.enrichment.sets.tables import MISSING
 from mfdvep.errors import InputError
 from mfdvep.genomics.regions import Regions
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from mfdvep.enrichment.counts import Counts
-from mfdvep.enrichment.gtex_files import (
+from mfdvep.enrichment.sets.counts import Counts
+from mfdvep.enrichment.sets.gtex_files import (
     CredibleSets,
     Frequencies,
     Near,
@@ -26,7 +26,7 @@ from mfdvep.enrichment.gtex_files import (
     read_credible_sets,
     read_frequencies,
 )
-from mfdvep.enrichment.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet
+from mfdvep.enrichment.sets.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet
 from mfdvep.errors import InputError
 from mfdvep.genomics.genes import Annotation
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mfdvep.downloads import Download, DownloadSummary, download
-from mfdvep.enrichment.tables import MISSING, Table
+from mfdvep.enrichment.sets.tables import MISSING, Table
 from mfdvep.errors import InputError, OutputError
 
 BASE_URL = "https://ftp.ebi.ac.uk/pub/databases/spot/eQTL"

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import mfdvep
-from mfdvep.enrichment.counts import Counts
+from mfdvep.enrichment.sets.counts import Counts
 from mfdvep.errors import OutputError
 from mfdvep.files import Parts, check_outputs
 from mfdvep.genomics.info import escape_info

@@ -7,7 +7,7 @@ import gzip
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from enrichment.simulated import (
+from enrichment.sets.simulated import (
     CREDIBLE,
     SUMS,
     gene_line,
@@ -19,8 +19,8 @@ from enrichment.simulated import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdvep.enrichment.gtex import GtexRules, Site, build_gtex, match
-from mfdvep.enrichment.gtex_files import Near, find_files
+from mfdvep.enrichment.sets.gtex import GtexRules, Site, build_gtex, match
+from mfdvep.enrichment.sets.gtex_files import Near, find_files
 from mfdvep.errors import InputError
 from mfdvep.genomics.genes import read_annotation
 

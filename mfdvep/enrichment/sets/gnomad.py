@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mfdvep.enrichment.alleles import NO_ALT, NOT_ACGT, Progress, number_of, parse_info
-from mfdvep.enrichment.ccres import ALL, Ccres, is_chosen
-from mfdvep.enrichment.counts import Counts
-from mfdvep.enrichment.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet, Value
-from mfdvep.enrichment.reservoir import Reservoir
+from mfdvep.enrichment.sets.alleles import NO_ALT, NOT_ACGT, Progress, number_of, parse_info
+from mfdvep.enrichment.sets.ccres import ALL, Ccres, is_chosen
+from mfdvep.enrichment.sets.counts import Counts
+from mfdvep.enrichment.sets.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet, Value
+from mfdvep.enrichment.sets.reservoir import Reservoir
 from mfdvep.errors import InputError
 from mfdvep.genomics.genes import Annotation
 from mfdvep.genomics.variants import VariantStatus, spelling_status

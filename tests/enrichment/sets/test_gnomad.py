@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 import pytest
-from enrichment.simulated import cds_line, gene_line, reconcile
+from enrichment.sets.simulated import cds_line, gene_line, reconcile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdvep.enrichment.ccres import Ccres, read_ccres
-from mfdvep.enrichment.gnomad import GnomadRules, build_gnomad
-from mfdvep.enrichment.reservoir import Reservoir
+from mfdvep.enrichment.sets.ccres import Ccres, read_ccres
+from mfdvep.enrichment.sets.gnomad import GnomadRules, build_gnomad
+from mfdvep.enrichment.sets.reservoir import Reservoir
 from mfdvep.errors import InputError
 from mfdvep.genomics.genes import read_annotation
 
