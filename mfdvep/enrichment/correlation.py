@@ -12,11 +12,11 @@ import numpy as np
 from mfdvep import __version__
 from mfdvep.averages import means_and_intervals
 from mfdvep.enrichment.counting import stacked
-from mfdvep.enrichment.labels import Labels, read_labels
+from mfdvep.enrichment.labels import Labels, default_key, read_labels
 from mfdvep.enrichment.measures.correlations import FEWEST, pearson, spearman
 from mfdvep.enrichment.measures.cuts import ranking_score
 from mfdvep.enrichment.measures.odds import adjusted
-from mfdvep.enrichment.preparing import EnrichOptions, file_of, views_of
+from mfdvep.enrichment.preparing import EnrichOptions, file_of, tracks_of, views_of
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.score_table import open_scores
 from mfdvep.enrichment.selecting import Tested, select_rows
@@ -67,7 +67,7 @@ class Correlation:
 
 def correlate(
     scores: str | Path,
-    key: str = "LABEL",
+    key: str | None = None,
     *,
     labelled: str | Path | None = None,
     baseline: str | Path | None = None,
@@ -100,11 +100,19 @@ def correlate(
             f"side {options.sided!r}: a correlation has no tails; expected absolute (the size of "
             "effects), upper (effects as they are, the default) or lower (with the sign turned)"
         )
-    columns = {key} | ({element} if element else set())
-    source = open_scores(scores, exclude=sorted(columns) if labelled is None else ())
+    columns = [name for name in (key, element) if name]
+    source = open_scores(scores, exclude=columns if labelled is None else ())
+    key = key or default_key(source, labelled)
     other = None if baseline is None else open_scores(baseline)
     labels = read_labels(source, key, labelled=labelled, element=element)
-    tested = select_rows(source, labels, baseline=other)
+    tested = select_rows(
+        source,
+        labels,
+        tracks=tracks_of(source, options),
+        baseline=other,
+        baseline_tracks=tracks_of(other, options),
+        by_element=True,
+    )
     values = labels.values[tested.rows]
     _check(values, key)
     members, counts = _members(labels, tested)

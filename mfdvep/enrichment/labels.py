@@ -85,6 +85,11 @@ def read_labels(
     return Labels(values, tuple(matches), tuple(row[2] or "" for row in rows))
 
 
+def default_key(scores: EffectFile | ScoreTable, labelled: str | Path | None) -> str:
+    """Return what labels are called where nobody says: LABEL, or a column label of the scores."""
+    return "label" if labelled is None and "label" in scores.extra else "LABEL"
+
+
 def _of_columns(scores: EffectFile | ScoreTable, key: str, element: str | None) -> list[Row]:
     match = next((c for c in MATCH_COLUMNS if c in scores.extra), None)
     group = element or next((c for c in ELEMENT_COLUMNS if c in scores.extra), None)

@@ -56,7 +56,7 @@ def test_the_chosen_element_and_tracks(run, table):
     code, _, err = run("enrich", str(path), "--labels", "activity", "--correlation", "-q",
                        "--element", "none")  # fmt: skip
     assert code == 1
-    assert "no column none" in err
+    assert "no column 'none'" in err
     assert "Traceback" not in err
 
 

@@ -222,7 +222,7 @@ def test_other_refusals(tmp_path):
     path = write_table(tmp_path / "s.parquet", scores, label)
     with pytest.raises(InputError, match="side 'both': a correlation has no tails; expected abs"):
         correlate(path, "label", options=replace(QUICK, sided="both"))
-    with pytest.raises(InputError, match="no column region"):
+    with pytest.raises(InputError, match="no column 'region'"):
         correlate(path, "label", element="region", options=QUICK)
     words = pq.read_table(path).append_column("activity", pa.array(["high"] * N))
     pq.write_table(words, path)

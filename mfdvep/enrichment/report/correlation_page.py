@@ -19,8 +19,14 @@ from mfdvep.enrichment.report.correlation_readings import (
     unit_of,
 )
 from mfdvep.enrichment.report.markup import Markup, document, element, listing, section, table
-from mfdvep.enrichment.report.page import LEFT_OUT
-from mfdvep.enrichment.report.wording import interval, lead, plural, probability, signed
+from mfdvep.enrichment.report.wording import (
+    LEFT_OUT,
+    interval,
+    lead,
+    plural,
+    probability,
+    signed,
+)
 
 N_TOP = 20  # tracks shown
 _SIDES = {

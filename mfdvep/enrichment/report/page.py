@@ -28,7 +28,12 @@ from mfdvep.enrichment.report.readings import (
     tested,
 )
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import Words, lead, plural
+from mfdvep.enrichment.report.wording import (
+    LEFT_OUT,
+    Words,
+    lead,
+    plural,
+)
 from mfdvep.enrichment.results import Enrichment
 
 N_TOP = 20  # tracks shown
@@ -104,14 +109,6 @@ def _asked(settings: Mapping[str, Any]) -> list[Markup]:
     shown = element("details", element("summary", "How the scores were made"), element("pre", made))
     command = element("pre", settings["command"]) if settings["command"] else Markup()
     return [command, table([], lines, long=True), shown]
-
-
-LEFT_OUT = {
-    "unlabelled": "without a label",
-    "duplicates": "the variant of an earlier row",
-    "not_finite": "without a finite score",
-    "not_in_baseline": "not scored in the baseline",
-}
 
 
 def _counted(counts: Mapping[str, Any]) -> list[Markup]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
+from typing import Any
 
 from mfdvep.enrichment.report.readings import comparison_verdict, passing, too_many
 from mfdvep.enrichment.report.tables import rows
 from mfdvep.enrichment.report.wording import (
+    LEFT_OUT,
     Words,
     area,
     interval,
@@ -36,11 +38,29 @@ def terminal_table(enrichment: Enrichment) -> str:
     first = (f"{counts['used']:,} variants used of {counts['rows']:,}: {counts['positives']:,} "
              f"{words.positive}, {counts['negatives']:,} {words.negative}; "
              f"{plural(enrichment.settings['n_tracks'], words.unit)}")  # fmt: skip
-    said = [first, "", *_overall(enrichment, words), "", *_areas(enrichment, words)]
+    said = [
+        first,
+        *_left_out(counts),
+        "",
+        *_overall(enrichment, words),
+        "",
+        *_areas(enrichment, words),
+    ]
     said += [*_compared(enrichment, words), *_permuted(enrichment, words)]
     if flagged := enrichment.settings["flagged"]:
         said += ["", *(f"note: {sentence}" for sentence in flagged)]
     return "\n".join(part for line in said for part in wrapped(line)) + "\n"
+
+
+def _left_out(counts: Mapping[str, Any]) -> list[str]:
+    """Return a line of the variants that were not used, and of those not in a match group."""
+    found = [(what, counts[name]) for name, what in LEFT_OUT.items()]
+    said = [f"{n:,} not scored ({status})" for status, n in counts["unscored"].items()]
+    said += [f"{n:,} {what}" for what, n in found if n]
+    lines = [f"left out: {', '.join(said)}"] if said else []
+    if counts["unmatched"]:
+        lines.append(f"in no match group with both labels: {counts['unmatched']:,}")
+    return lines
 
 
 def _overall(enrichment: Enrichment, words: Words) -> Iterator[str]:
