@@ -113,7 +113,10 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     "declared.",
 )
 @click.option(
-    "--info", multiple=True, metavar="KEY", help="Keep INFO KEY as a column of the matrix; repeat."
+    "--info",
+    multiple=True,
+    metavar="KEY",
+    help="Keep INFO KEY as a column of the matrix (of a Flag 1 and 0); repeat.",
 )
 @click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
 @click.option(
