@@ -206,7 +206,8 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
 
     if options["strict"] and options["max_unscored"]:
         raise click.UsageError("--strict is --max-unscored 0; give one of them")
-    if (options["labels"] or options["info"]) and not options["matrix"]:
+    # a check writes nothing, and so needs no file for them
+    if (options["labels"] or options["info"]) and not (options["matrix"] or check):
         raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
     if threads:
         torch.set_num_threads(threads)

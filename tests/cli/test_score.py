@@ -314,6 +314,18 @@ def test_labels_without_a_matrix_are_a_wrong_usage(run, few, options):
     assert "are kept in the matrix; give --matrix" in err
 
 
+@pytest.mark.parametrize("options", [["--labels", "EFFECT"], ["--info", "MOTIF"]])
+def test_check_needs_no_matrix_for_labels(run, few, tmp_path, options):
+    """It writes nothing, and says of the keys what a run would."""
+    code, out, _ = score(run, few, "--check", *options)
+    assert code == 0
+    assert "Nothing is wrong." in out
+    assert [path.name for path in tmp_path.iterdir()] == ["few.vcf"]
+    code, _, err = score(run, few, "--check", *options, "--info", "MOTIV")
+    assert code == 1
+    assert "declares no INFO MOTIV; nearest: MOTIF" in err
+
+
 def test_check_knows_the_keys_of_the_input(run, few, tmp_path):
     code, _, err = score(
         run, few, "--check", "--labels", "EFECT", "--matrix", str(tmp_path / "m.parquet")
