@@ -26,21 +26,21 @@ class InfoColumns:
     keys
         Each once.
     split
-        Those with one value an ALT: the header declares Number=A, or they are `reserved`.
+        Those that the header declares Number=A: one value an ALT.
     flags
         Those that the header declares Type=Flag: they have no value, are true where a record has
         them and false where it has not.
     name
         Of the VCF, for messages.
-    reserved
-        Those with one value an ALT whatever the header declares.
+    by_alt
+        Those with one value an ALT whatever the header declares, or none that is known.
     """
 
     keys: tuple[str, ...]
     split: frozenset[str]
     flags: frozenset[str]
     name: str
-    reserved: frozenset[str] = frozenset()
+    by_alt: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -64,7 +64,7 @@ class InfoColumns:
             Kept after the first key, if the header declares them; they may be all there is.
         by_alt
             Those that have one value an ALT whatever Number the header declares, as VCF reserves
-            AC and AF.
+            AC and AF. A record with more or fewer is not refused: its values are not known.
         name
             See `InfoColumns`.
 
@@ -91,23 +91,22 @@ class InfoColumns:
                 )
         wanted = [*keys[:1], *(key for key in also if key in declared), *keys[1:]]
         flags = frozenset(key for key in wanted if declared[key].get("Type") == "Flag")
-        by_number = {key for key in wanted if declared[key].get("Number") == "A"}
-        reserved = frozenset(by_alt).intersection(wanted) - flags
-        split = reserved | by_number - flags
-        return cls(tuple(dict.fromkeys(wanted)), split, flags, name, reserved)
+        own = frozenset(by_alt) - flags
+        split = frozenset(key for key in wanted if declared[key].get("Number") == "A")
+        return cls(tuple(dict.fromkeys(wanted)), split - flags - own, flags, name, own)
 
     def values(self, records: Iterable[Record]) -> list[list[str | None]]:
         """Return the column of each key, one value an ALT, as `alleles_of` orders them.
 
-        A key of `split` has the ALT's own value (None if there is no ALT); a flag is "1" on every
-        ALT of a record that has it and "0" on those of any other, and never None; any other key
-        has its whole text on every ALT. None where a record has no value or ".".
+        A key of `split` or `by_alt` has the ALT's own value (None if there is no ALT); a flag is
+        "1" on every ALT of a record that has it and "0" on those of any other, and never None; any
+        other key has its whole text on every ALT. None where a record has no value or ".".
 
         Raises
         ------
         InputError
-            A record has a key twice; not one value an ALT of a key that is split; or a value,
-            other than 1, of a flag.
+            A record has a key twice; not one value an ALT of a key of `split`; or a value other
+            than 1 of a flag.
         """
         columns: list[list[str | None]] = [[] for _ in self.keys]
         for record in records:
@@ -131,12 +130,12 @@ class InfoColumns:
                 found[key] = [self._flag(key, text, record)] * n
             elif text is None or text in _UNKNOWN:
                 found[key] = [None] * n
-            elif key not in self.split:
+            elif key not in self.split and key not in self.by_alt:
                 found[key] = [text] * n
             elif n_alts == 1 and "," not in text:
                 found[key] = [text]
             else:
-                found[key] = self._by_alt(key, text, record)
+                found[key] = self._of_alts(key, text, record)
         return found
 
     @cached_property
@@ -164,20 +163,17 @@ class InfoColumns:
             )
         return "0" if text is None else "1"
 
-    def _by_alt(self, key: str, text: str, record: Record) -> list[str | None]:
+    def _of_alts(self, key: str, text: str, record: Record) -> list[str | None]:
         n_alts = len(record.alts)
         if not n_alts:
             return [None]
         texts = text.split(",")
+        if len(texts) != n_alts and key in self.by_alt:
+            return [None] * n_alts
         if len(texts) != n_alts:
-            why = (
-                "; expected one an ALT, as VCF reserves this key; repair it"
-                if key in self.reserved
-                else ", and the header declares Number=A; repair it, or declare Number=."
-            )
             raise InputError(
                 f"{self._at(record)}: INFO {key} has {len(texts)} values ({text[:40]}) for "
-                f"{n_alts} ALTs{why}"
+                f"{n_alts} ALTs, and the header declares Number=A; repair it, or declare Number=."
             )
         return [None if own in _UNKNOWN else own for own in texts]
 

@@ -326,6 +326,20 @@ def test_check_needs_no_matrix_for_labels(run, few, tmp_path, options):
     assert "declares no INFO MOTIV; nearest: MOTIF" in err
 
 
+def test_a_flag_labels_every_alt(run, few, tmp_path):
+    """In the matrix, as `mfdvep variants label --key` has it."""
+    declared = '##INFO=<ID=DB,Number=0,Type=Flag,Description="known">\n#CHROM'
+    few.write_text(few.read_text().replace("#CHROM", declared).replace("MOTIF=CTCF", "DB"))
+    matrix, out = tmp_path / "m.parquet", tmp_path / "labels.vcf"
+    assert score(run, few, "--labels", "DB", "--matrix", str(matrix), "-q")[0] == 0
+    file = EffectFile(matrix)
+    assert file.text("DB") == ["1", "1", "1", "0", "0"]
+    assert run("variants", "label", str(few), "--key", "DB", "-o", str(out), "-q")[0] == 0
+    scored = zip(file.text("DB"), file.variants().alt, strict=True)
+    labels = [(str(r.INFO["LABEL"]), r.ALT[0]) for r in cyvcf2.VCF(str(out))]
+    assert labels == [pair for pair in scored if pair[1] != "*"]
+
+
 def test_check_knows_the_keys_of_the_input(run, few, tmp_path):
     code, _, err = score(
         run, few, "--check", "--labels", "EFECT", "--matrix", str(tmp_path / "m.parquet")
