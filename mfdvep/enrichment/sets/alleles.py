@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from mfdvep.enrichment.keys import Key, key_of
 from mfdvep.enrichment.sets.counts import Counts
 from mfdvep.enrichment.sets.labelled import Value
 from mfdvep.enrichment.sets.tables import MISSING, Table
@@ -54,9 +55,9 @@ class Allele:
         return len(self.ref) == len(self.alt) == 1 and self.ref != self.alt
 
     @property
-    def key(self) -> tuple[str, int, str, str]:
-        """What is the same for the same change, whether or not a contig is named with chr."""
-        return self.chrom.removeprefix("chr"), self.pos, self.ref, self.alt
+    def key(self) -> Key:
+        """What is the same for the same change, however contig and alleles are spelled."""
+        return key_of(self.chrom, self.pos, self.ref, self.alt)
 
     def values(self) -> dict[str, Value]:
         """Return what the file says of it under the names of `COLUMNS`, but for the label."""

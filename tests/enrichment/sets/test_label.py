@@ -143,6 +143,16 @@ def test_of_two_files(vcf):
     assert [counts.removed["in both files"] for counts in found.counts] == [1, 1]
 
 
+def test_one_variant_however_it_is_spelled(vcf):
+    """Trimmed, and with the mitochondrion under either name."""
+    mine, theirs = ("1", 1, "G", "T", "."), ("2", 1, "G", "T", ".")
+    one = vcf(("1", 5, "A", "C", "."), ("chrM", 7, "GCA", "GA", "."), mine, name="a.vcf")
+    two = vcf(("chr1", 5, "AG", "CG", "."), ("MT", 7, "GC", "G", "."), theirs, name="b.vcf")
+    found = label_two_files(one, two)
+    assert labels(found) == {"1_1_G_T": 1, "2_1_G_T": 0}
+    assert [counts.removed["in both files"] for counts in found.counts] == [2, 2]
+
+
 def test_refusals(table, vcf, tmp_path):
     with pytest.raises(InputError, match=r"labels of one class: all 1 have 1: 1 ALTs of t\.tsv"):
         label_by_column(table(TABLE[:1]))
