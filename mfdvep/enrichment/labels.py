@@ -110,7 +110,7 @@ def _of_file(path: str | Path, key: str, element: str | None) -> dict[Key, Row]:
         info = InfoColumns.of(reader.header_lines, keys, also=also, name=reader.name)
         group = element or ELEMENT_COLUMNS[0]
         for record in reader:
-            columns = dict(zip(info.keys, info.values([record]), strict=True))
+            columns = info.of_record(record)
             nothing: list[str | None] = [None] * max(1, len(record.alts))
             texts = [columns.get(name, nothing) for name in (key, "MATCH", group)]
             for alt, *row in zip(record.alts, *texts, strict=False):
