@@ -23,6 +23,8 @@ NO_ALT, NOT_ACGT = "without an ALT", "with other letters than ACGT, symbolic or 
 _REPORT_EVERY = 10_000
 _NAMES = {"gene_id": "gene", **{name: name for name in COLUMNS}}  # of a table -> here
 _KEYS = {key: name for name, (key, *_) in COLUMNS.items()}
+# frequencies that are wrong in a record are no reason to refuse a file
+_NUMBERS = [key for name, (key, number, *_) in COLUMNS.items() if number == "A" and name != "label"]
 _VCF_HEADS = (b"##fileformat=VC", b"BCF\x02", b"BCF\x04")
 
 Progress = Callable[[int, None], None] | None
@@ -126,7 +128,13 @@ def read_alleles(
 
 def _of_vcf(path: str | Path, keys: tuple[str, ...]) -> Iterator[Allele]:
     with open_vcf(path) as reader:
-        info = InfoColumns.of(reader.header_lines, (), also=(*_KEYS, *keys), name=reader.name)
+        info = InfoColumns.of(
+            reader.header_lines,
+            (),
+            also=(*_KEYS, *keys),
+            by_alt=[key for key in _NUMBERS if key not in keys],
+            name=reader.name,
+        )
         for record in reader:
             found = info.of_record(record)
             for i, alt in enumerate(record.alts or (".",)):
