@@ -126,7 +126,7 @@ def measure_kind(
     tracks: list[Track] = []
     drawn: list[np.ndarray] = []  # (cuts, k, B) each
     with ThreadPoolExecutor(threads) as pool:
-        # some tracks at a time, whose tagged variants are held: 1.3 MB a track of a million variants
+        # some tracks at a time: the variants that each tags are held, 1.3 MB for a million variants
         for effects in (rows for block in view.blocks() for rows in _batched(block, _AT_ONCE)):
             measured = list(pool.map(lambda row: measure(row, sample, cuts), effects))
             for i, (row, track) in enumerate(zip(effects, measured, strict=True)):
