@@ -116,8 +116,8 @@ def _mark(axes: Axes, row: Row, measure: str, y: float, kind: str, *, size: floa
     low, high = row[f"{measure}_low"], row[f"{measure}_high"]
     if low is not None:
         axes.plot([low, high], [y, y], color=colour, linewidth=1.6, zorder=3)
-    axes.scatter(row[measure], y, s=size, color=colour, marker=_marker(kind), zorder=4,
-                 edgecolors="white", linewidths=0.6)  # fmt: skip
+    edge: dict[str, Any] = {} if kind == GC else {"edgecolors": "white", "linewidths": 0.6}
+    axes.scatter(row[measure], y, s=size, color=colour, marker=_marker(kind), zorder=4, **edge)
 
 
 def _finish(axes: Axes, rows: Sequence[Row], measure: str) -> None:
