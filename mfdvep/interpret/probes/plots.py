@@ -66,7 +66,7 @@ def _half_panel(
     axes: Axes, probe: Probe, places: dict[tuple[str, str], float], measure: str
 ) -> None:
     for row in probe.scores:
-        y = places[row["model"], row["half"]]
+        y = places[row["model"], row["half"]] + 0.3  # below the interval, which would hide it
         colour = _colour(_kind(probe, row["model"], row["half"]))
         axes.scatter(row[measure], y, s=9, color=colour, alpha=0.45, linewidths=0, zorder=2)
     for row in probe.summary:
