@@ -152,7 +152,7 @@ def _handles(kinds: set[str], probe: Probe | None) -> list[Line2D]:
              if kind in kinds]  # fmt: skip
     found = [Line2D([], [], linestyle="", marker=_marker(kind), color=_colour(kind),
                     label=names.get(kind, kind)) for kind in order]  # fmt: skip
-    if probe is not None and probe.settings["n_permutations"]:
+    if probe is not None and (n := probe.settings["n_permutations"]):
         found.append(Line2D([], [], color=GREY, linewidth=5, alpha=0.45,
-                            label="95 % of permutations"))  # fmt: skip
+                            label=f"95 % of {n} permutations"))  # fmt: skip
     return found
