@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mfdvep.averages import mean_and_interval
+from mfdvep.averages import mean_and_interval, means_and_intervals
 
 
 def test_the_interval_is_students():
@@ -38,3 +38,13 @@ def test_weights():
     # weights .75 and .25, deviations -.5 and 1.5: SE = sqrt(2 (.375^2 + .375^2)) = .75
     assert (low, high) == pytest.approx((1.5 - 12.7062 * 0.75, 1.5 + 12.7062 * 0.75), rel=1e-5)
     assert mean_and_interval(np.array([2.0, np.nan]), np.array([1.0, 9.0])) == (2.0, None)
+
+
+def test_columns_are_as_each_alone():
+    values = np.random.default_rng(1).normal(size=(5, 4))
+    values[0, 1] = values[:4, 2] = values[:, 3] = np.nan  # 5, 4, 1 and no values
+    for column, (n, *found) in zip(values.T, means_and_intervals(values).T, strict=True):
+        mean, interval = mean_and_interval(column)
+        expected = [np.nan if v is None else v for v in (mean, *(interval or (None, None)))]
+        assert found == pytest.approx(expected, nan_ok=True)
+        assert n == np.isfinite(column).sum()
