@@ -21,6 +21,8 @@ _PUBLIC = {
     "Genome": "mfdvep.genomics.genome",
     "MFDModel": "mfdvep.model.mfd",
     "MfdvepError": "mfdvep.errors",
+    "Probe": "mfdvep.interpret.probes.results",
+    "ProbeOptions": "mfdvep.interpret.probes.tasks",
     "RunSummary": "mfdvep.scoring.pipeline",
     "Scorer": "mfdvep.scoring.scorer",
     "TrackTable": "mfdvep.model.tracks",
@@ -28,8 +30,11 @@ _PUBLIC = {
     "VariantStatus": "mfdvep.genomics.variants",
     "enrich": "mfdvep.enrichment.engine",
     "load_model": "mfdvep.model.checkpoint",
+    "probe": "mfdvep.interpret.probes.probing",
     "read_effects": "mfdvep.scoring.matrix",
+    "read_features": "mfdvep.interpret.features.feature_file",
     "score_vcf": "mfdvep.scoring.pipeline",
+    "write_features": "mfdvep.interpret.features.extraction",
 }
 __all__ = ["__version__", *_PUBLIC]
 
