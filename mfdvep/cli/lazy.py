@@ -17,7 +17,8 @@ class LazyGroup(click.Group):
     told
         Command -> what the group's help says of it.
     prefix
-        Of the module's name in `mfdvep.cli`; the module has a command of the module's name.
+        Of the module's name in `mfdvep.cli`; the module has a command of the module's name, which
+        has "_" for the "-" of a command.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self._told:
             return None
-        module = f"{self._prefix}{name}"
+        module = f"{self._prefix}{name}".replace("-", "_")
         return getattr(importlib.import_module(f"mfdvep.cli.{module}"), module)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -68,7 +69,7 @@ class Regions:
         found: dict[str, list[Stretch]] = {}
         named = [_region(part, text) for text in regions for part in _parts(text)]
         for bed in beds:
-            named += _bed(bed)
+            named += [(line.chrom, line.start, line.end) for line in bed_lines(bed)]
         for chrom, start, end in named:
             if start < end:
                 found.setdefault(chrom, []).append((start, end))
@@ -149,8 +150,32 @@ def _region(part: str, text: str) -> tuple[str, int, int]:
     return chrom, start - 1, min(end, _END)
 
 
-def _bed(path: str | Path) -> Iterator[tuple[str, int, int]]:
-    """Yield contig, start and end of each line of a BED file."""
+@dataclass(frozen=True, slots=True)
+class BedLine:
+    """One stretch of a BED file.
+
+    Attributes
+    ----------
+    chrom, start, end
+        0-based, half-open; the end at most 2^31 - 1.
+    rest
+        Fields after the third, as written; the first is the name, if there is one.
+    """
+
+    chrom: str
+    start: int
+    end: int
+    rest: tuple[str, ...]
+
+
+def bed_lines(path: str | Path) -> Iterator[BedLine]:
+    """Yield the stretches of a BED file, plain or compressed, in its order.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or a line is no BED (line named).
+    """
     with closing(TextStream(path)) as text:
         for number, line in enumerate(text, start=1):
             words = line.split(maxsplit=1)
@@ -163,7 +188,7 @@ def _bed(path: str | Path) -> Iterator[tuple[str, int, int]]:
                     f"{text.name}:{number}: expected BED, CHROM START END with tabs and START not "
                     f"beyond END, found {line[:60]!r}"
                 )
-            yield fields[0], start, min(end, _END)
+            yield BedLine(fields[0], start, min(end, _END), tuple(fields[3:]))
 
 
 def _bed_numbers(fields: list[str]) -> Stretch:
