@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import random_bases, write_fasta
 from matplotlib.colors import to_rgb
+from matplotlib.patches import PathPatch
 
 from mfdvep.errors import InputError, OutputError
 from mfdvep.genomics.genome import Genome
@@ -173,10 +174,11 @@ def test_a_letter_is_as_high_as_its_score(small_model, genome, targets):
     scores = chunk.found.scores[0, 0]
     panel = panel_of(chunk.sites[0], {"combined": scores}, centre=577, flank=4)
     figure = logo_figure([panel], title="t", unit="log-odds")
-    boxes = [patch.get_extents() for patch in figure.axes[0].patches]
+    drawn = [patch for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
     transform = figure.axes[0].transData.inverted()
     letters = {}
-    for patch, box in zip(figure.axes[0].patches, boxes, strict=True):
+    for patch in drawn:
+        box = patch.get_extents()
         (x0, y0), (x1, y1) = transform.transform([(box.x0, box.y0), (box.x1, box.y1)])
         letters[round((x0 + x1) / 2)] = (y0, y1, patch.get_facecolor()[:3])
     for i, (score, base) in enumerate(zip(scores[573:582], BASES[1496:1505], strict=True)):
