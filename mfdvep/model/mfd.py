@@ -110,8 +110,18 @@ class MFDModel(nn.Module):
             raise ModelError(
                 f"base codes of shape {tuple(codes.shape)}; expected (n, 1153 + 128 k) bases"
             )
-        latent = self.latent_norm(self.trunk(codes, keep).float())  # (n, C)
-        return Features(*latent.chunk(2, dim=1))
+        return self._halves(self.trunk(codes, keep))
+
+    def features_of_tokens(self, tokens: Tensor) -> Features:
+        """Return the latent features of dinucleotide tokens (n, 16, 1152) of any weights.
+
+        What `features` gives of bases, as a function that has a gradient; all zeros is all N.
+        """
+        return self._halves(self.trunk.of_tokens(tokens))
+
+    def _halves(self, latent: Tensor) -> Features:
+        """Return the features made of the trunk's (n, C)."""
+        return Features(*self.latent_norm(latent.float()).chunk(2, dim=1))
 
     def logits(self, features: Features) -> Logits:
         """Return the log-odds of a peak: combined, and what each half adds to it (eq. 2)."""

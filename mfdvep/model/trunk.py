@@ -186,7 +186,15 @@ class Trunk(nn.Module):
         Tensor
             (n_kept, C), bins in order of sequence, then of position.
         """
-        h = encode_tokens(codes).to(self.stem.weight.dtype).unsqueeze(2)
+        return self.of_tokens(encode_tokens(codes).to(self.stem.weight.dtype), keep)
+
+    def of_tokens(self, tokens: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Return what `forward` does, of tokens (n, 16, 1152 + 128 (k - 1)) of any weights.
+
+        One-hot tokens are those of bases; a gradient is taken with respect to them.
+        """
+        # rows of channels, which the convolutions are quickest with
+        h = tokens.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         h = _Halve.apply(self.stem_residual(self.stem(h)))  # (n, W/2, 1, 576 ...)
         for level in self.tower:
             h = _Halve.apply(level(h))
