@@ -33,7 +33,7 @@ demo: $(VENV)/.installed
 		-o $(OUT)/enrichment --force
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
