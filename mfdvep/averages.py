@@ -21,3 +21,25 @@ def mean_and_interval(values: np.ndarray) -> tuple[float | None, list[float] | N
         return mean, None
     half = float(student.ppf(0.975, n - 1) * known.std(ddof=1) / np.sqrt(n))
     return mean, [mean - half, mean + half]
+
+
+def means_and_intervals(values: np.ndarray) -> np.ndarray:
+    """Return `mean_and_interval` of each column, and of how many values it is.
+
+    Parameters
+    ----------
+    values
+        float64 (n, k).
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (4, k): finite values, their mean, low, high; NaN for what is not defined.
+    """
+    known = np.isfinite(values)
+    n = known.sum(0).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(known, values, 0).sum(0) / n
+        variance = (np.where(known, values - mean, 0) ** 2).sum(0) / (n - 1)
+        half = student.ppf(0.975, n - 1) * np.sqrt(variance / n)
+    return np.stack([n, mean, mean - half, mean + half])

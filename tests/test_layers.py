@@ -116,6 +116,7 @@ ROOMS = {
         "enrichment.report.plots",
         "enrichment.report.curve_plots",
         "interpret.probes.plots",
+        "enrichment.report.correlation_plots",
     },
     "click": {"cli"},
     "tqdm": {"cli"},

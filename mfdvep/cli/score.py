@@ -113,7 +113,10 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     "declared.",
 )
 @click.option(
-    "--info", multiple=True, metavar="KEY", help="Keep INFO KEY as a column of the matrix; repeat."
+    "--info",
+    multiple=True,
+    metavar="KEY",
+    help="Keep INFO KEY as a column of the matrix (of a Flag 1 and 0); repeat.",
 )
 @click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
 @click.option(
@@ -203,7 +206,8 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
 
     if options["strict"] and options["max_unscored"]:
         raise click.UsageError("--strict is --max-unscored 0; give one of them")
-    if (options["labels"] or options["info"]) and not options["matrix"]:
+    # a check writes nothing, and so needs no file for them
+    if (options["labels"] or options["info"]) and not (options["matrix"] or check):
         raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
     if threads:
         torch.set_num_threads(threads)
