@@ -18,6 +18,8 @@ LEVELS = {
     "averages": 1,
     "folders": 1,
     "plotting": 1,
+    "markup": 1,
+    "wording": 1,
     "downloads": 2,
     "genomics.variants": 1,
     "genomics.sequences": 1,
