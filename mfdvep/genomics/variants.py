@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from mfdvep.errors import InputError
 
 MAX_ALLELE = 512
 """Longest trimmed allele, REF or ALT, that is scored, in bases.
@@ -14,6 +17,7 @@ shifted by up to 64, so 512 bases are what every window holds whole.
 """
 
 _BASES = frozenset("ACGTacgt")
+_VARIANT = re.compile(r"(\S+):([1-9][0-9]{0,17}):([A-Za-z]+):([A-Za-z]+)")
 
 
 class VariantStatus(StrEnum):
@@ -65,6 +69,23 @@ class Variant:
     def end(self) -> int:
         """0-based end of REF, not included."""
         return self.pos - 1 + len(self.ref)
+
+
+def variant_of(text: str) -> Variant:
+    """Return the variant that "chr1:12345:A:G" names: contig, 1-based position, REF, ALT.
+
+    Raises
+    ------
+    InputError
+        Text of another form.
+    """
+    found = _VARIANT.fullmatch(text.strip())
+    if found is None:
+        raise InputError(
+            f"variant {text!r}: expected chr1:12345:A:G (contig, position from 1, REF, ALT)"
+        )
+    chrom, pos, ref, alt = found.groups()
+    return Variant(chrom, int(pos), ref, alt, record=0, allele=1)
 
 
 def spelling_status(ref: str, alt: str) -> VariantStatus:

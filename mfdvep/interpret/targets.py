@@ -37,12 +37,15 @@ class Target:
         How many of the C features are biological.
     which
         One of `HALVES`: which weights are kept.
+    unit
+        Of the value: "log-odds", or "SD" of a direct feature.
     """
 
     name: str
     weights: np.ndarray
     n_biological: int
     which: str = "combined"
+    unit: str = "log-odds"
 
     @property
     def label(self) -> str:
@@ -106,7 +109,7 @@ def direct_target(model: MFDModel, name: str) -> Target:
         raise InputError(f"no direct feature {shown(name)}; {hint}")
     weights = np.zeros(model.config.n_latent, dtype=np.float32)
     weights[known[found[0]]] = 1
-    return Target(found[0], weights, model.config.n_latent // 2)
+    return Target(found[0], weights, model.config.n_latent // 2, unit="SD")
 
 
 def _named(name: str, known: Sequence[str] | dict[str, int]) -> list[str]:

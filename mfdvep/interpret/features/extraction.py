@@ -152,14 +152,17 @@ def write_features(
     }
     counts = Counter[str]()
     half = model.config.n_latent // 2
-    with Parts(output) as parts, FeatureWriter(parts[output], [2 * half] * 2, about) as writer:
+    with (
+        Parts(output) as parts,
+        FeatureWriter(parts[output], [2 * half] * 2, about) as writer,
         # the thread reads the genome while the model computes
-        with closing(ahead(items_of(source, genome, stride=stride), depth=64)) as items:
-            for batch in feature_batches(model, items, pooling=pooling, batch_size=batch_size):
-                writer.write(batch.items, batch.biological, batch.technical)
-                counts.update(str(item.status) for item in batch.items)
-                if progress is not None:
-                    progress(counts.total(), None)
+        closing(ahead(items_of(source, genome, stride=stride), depth=64)) as items,
+    ):
+        for batch in feature_batches(model, items, pooling=pooling, batch_size=batch_size):
+            writer.write(batch.items, batch.biological, batch.technical)
+            counts.update(str(item.status) for item in batch.items)
+            if progress is not None:
+                progress(counts.total(), None)
     return FeatureSummary(counts.total(), dict(counts.most_common()))
 
 

@@ -149,7 +149,19 @@ def read_features(path: str | Path) -> FeatureTable:
             f"{path}: not a file of features ({error}); make one with mfdvep features"
         ) from error
     name, chrom, allele, status = texts
-    return FeatureTable(str(path), name, chrom, *places, allele, status, gc, *halves, about)
+    return FeatureTable(
+        path=str(path),
+        name=name,
+        chrom=chrom,
+        start=places[0],
+        end=places[1],
+        allele=allele,
+        status=status,
+        gc=gc,
+        biological=halves[0],
+        technical=halves[1],
+        about=about,
+    )
 
 
 def _dense(column: Any) -> np.ndarray:
