@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mfdvep.cli.data_folder import data_option
+from mfdvep.cli.parameters import Block, Quantiles
 from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import MfdvepError
 
@@ -20,36 +21,6 @@ _PATH = click.Path(path_type=Path)
 _NOT_OF_CORRELATION = (
     "gtex", "gnomad", "quantiles", "group_by", "block", "bootstrap", "permute", "seed", "legacy",
 )  # fmt: skip
-
-
-class _Quantiles(click.ParamType):
-    """Numbers with commas between them."""
-
-    name = "Q,Q..."
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(text) for text in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r}: expected numbers such as 0.9,0.99", param, ctx)
-
-
-class _Block(click.ParamType):
-    """A number of bases, or contig."""
-
-    name = "BASES|contig"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
-        if value is None or value == "contig":
-            return None
-        try:
-            if int(value) > 0:
-                return int(value)
-        except ValueError:
-            pass
-        self.fail(f"{value!r}: expected a number of bases, or contig", param, ctx)
 
 
 @click.command()
@@ -63,7 +34,7 @@ class _Block(click.ParamType):
 @click.option("--variants", type=_PATH, help="Labelled VCF, BCF or Parquet; default: SCORES has "
               "the labels (mfdvep score --labels).")  # fmt: skip
 @click.option("--baseline", type=_PATH, help="Matrix of another model to compare with.")
-@click.option("--quantiles", type=_Quantiles(), help="Above 0.5; default: of the preset, or "
+@click.option("--quantiles", type=Quantiles(), help="Above 0.5; default: of the preset, or "
               "0.9,0.95,0.99.")  # fmt: skip
 @click.option(
     "--sided",
@@ -74,7 +45,7 @@ class _Block(click.ParamType):
 @click.option("--tracks", multiple=True, help="A track's name, or a file of names; repeat.")
 @click.option("--group-by", multiple=True, help="Column of the tracks to average odds ratios by; "
               "repeat.  [default: assay, target]")  # fmt: skip
-@click.option("--block", type=_Block(), default="1000000", show_default=True,
+@click.option("--block", type=Block(), default="1000000", show_default=True,
               help="What the bootstrap draws together.")  # fmt: skip
 @click.option("--bootstrap", type=click.IntRange(min=0), default=1000, show_default=True,
               help="Samples for intervals over blocks.")  # fmt: skip

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mfdvep import __version__
 from mfdvep.averages import means_and_intervals
 from mfdvep.enrichment.counting import stacked
 from mfdvep.enrichment.labels import Labels, default_key, read_labels
 from mfdvep.enrichment.measures.correlations import FEWEST, pearson, spearman
 from mfdvep.enrichment.measures.cuts import ranking_score
 from mfdvep.enrichment.measures.odds import adjusted
-from mfdvep.enrichment.preparing import EnrichOptions, file_of, tracks_of, views_of
+from mfdvep.enrichment.preparing import EnrichOptions, file_of, record_of, tracks_of, views_of
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.score_table import open_scores
 from mfdvep.enrichment.selecting import Tested, select_rows
@@ -139,20 +138,13 @@ def correlate(
     return Correlation(
         counts={**tested.counts, **counts},
         settings={
-            "labels": key,
             "element": element,
             "sided": options.sided,
-            "where": list(options.where),
-            "tracks": list(options.names),
-            "n_tracks": len(views[-1].tracks),
-            "kinds": [view.name for view in views],
-            "command": command,
-            "mfdvep": __version__,
+            "flagged": flagged,
+            **record_of(views, options, labels=key, command=command),
             "scores": file_of(scores),
             "labelled": file_of(labelled),
             "baseline": file_of(baseline),
-            "provenance": source.provenance,
-            "flagged": flagged,
         },
         elements=stacked(tables),
         means=stacked(means),

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mfdvep import __version__
 from mfdvep.enrichment.comparing import comparisons
 from mfdvep.enrichment.kinds import Kind, measure_kind
 from mfdvep.enrichment.labels import default_key, read_labels
@@ -20,6 +19,7 @@ from mfdvep.enrichment.preparing import (
     file_of,
     flags_of,
     group_columns,
+    record_of,
     sample_of,
     tracks_of,
     views_of,
@@ -123,7 +123,6 @@ def enrich(
     permutation = permutation_rows(sample, kinds, cuts) if options.n_permutations else None
     settings: dict[str, Any] = {
         "preset": preset,
-        "labels": key,
         "sided": cuts[0].sided,
         "quantiles": [cut.quantile for cut in cuts],
         "ties": TIES,
@@ -131,17 +130,11 @@ def enrich(
         "n_bootstrap": options.n_bootstrap,
         "n_permutations": options.n_permutations,
         "seed": options.seed,
-        "where": list(options.where),
-        "tracks": list(options.names),
-        "n_tracks": len(views[-1].tracks),
-        "kinds": [view.name for view in views],
-        "command": command,
-        "mfdvep": __version__,
+        "flagged": flagged,
+        **record_of(views, options, labels=key, command=command),
         "scores": file_of(scores),
         "labelled": file_of(labelled),
         "baseline": file_of(baseline),
-        "provenance": source.provenance,
-        "flagged": flagged,
     }
     return Enrichment(
         counts=counts_of(tested, sample),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mfdvep import __version__
 from mfdvep.enrichment.kinds import Kind
 from mfdvep.enrichment.labels import Labels
 from mfdvep.enrichment.measures.matched import strata_of
@@ -180,6 +181,22 @@ def block_sentence(block: int | None) -> str:
     """Return what the bootstrap draws together, as a sentence."""
     what = "contig" if block is None else f"stretch of {block:,} bases of a contig"
     return f"A block is a {what}; a match group is never cut."
+
+
+def record_of(
+    views: Sequence[View], options: EnrichOptions, *, labels: str, command: str
+) -> dict[str, Any]:
+    """Return what the settings of every analysis have: what was looked at, by which version."""
+    return {
+        "labels": labels,
+        "where": list(options.where),
+        "tracks": list(options.names),
+        "n_tracks": len(views[-1].tracks),
+        "kinds": [view.name for view in views],
+        "command": command,
+        "mfdvep": __version__,
+        "provenance": views[-1].scores.provenance,
+    }
 
 
 def file_of(path: str | Path | None) -> dict[str, str] | None:
