@@ -114,14 +114,11 @@ def _tracks(
 def _largest(explanation: Explanation) -> Markup:
     """Return a table of the largest effect of each kind, on both scales."""
     lines = []
-    for kind in explanation.kinds:
-        line = [kind]
-        for scale in _SCALES:
+    for scale in _SCALES:
+        for kind in explanation.kinds:
             row, effect = explanation.largest(kind, scale=scale)
-            line += [explanation.tracks.names[row], signed(effect)]
-        lines.append(line)
-    header = ["largest effect", "track", "probability", "track", "log-odds"]
-    return table(header, lines, n_text=2)
+            lines.append([kind, unit_of(scale), explanation.tracks.names[row], signed(effect)])
+    return table(["largest effect", "change of", "track", ""], lines, n_text=3)
 
 
 def _groups(explanation: Explanation, figures: Mapping[str, Markup]) -> list[Markup]:

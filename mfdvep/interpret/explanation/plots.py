@@ -89,7 +89,9 @@ def groups_figure(explanation: Explanation) -> Figure:
         _finish(axes, names, f"Mean change of {unit_of(scale)}")
         n = sum(group.column == column for group in explanation.groups)
         axes.set_title(f"by {column} ({len(groups)} of {n})", fontsize=9)
-    handles = _handles(tuple(dict.fromkeys(["combined", *bars])))
+    handles = _handles(("combined",))
+    handles += [Line2D([], [], color=KIND_COLOURS[kind], linewidth=6, label=kind) for kind in bars
+                if kind != "combined"]  # fmt: skip
     handles.append(Line2D([], [], color=GREY, linewidth=1, label="range of the tracks (combined)"))
     legend_below(figure, handles, columns=len(handles))
     title_over(figure, f"{name_of(explanation.variant)}: groups of tracks (number of tracks)")

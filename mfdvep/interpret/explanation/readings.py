@@ -157,10 +157,11 @@ def notes_on_bases(bases: Bases) -> list[str]:
     said = []
     for t, target in enumerate(targets):
         ref, alt = bases.near(t)
+        most = abs(bases.attribution.scores[:, t]).max()
         said.append(
             f"{target.which}: {signed(bases.change(t))} {unit} from REF to ALT; the "
             f"{2 * bases.flank + 1} bases shown add {signed(ref)} with REF and {signed(alt)} with "
-            "ALT, against a window of N"
+            f"ALT, against a window of N; no single base adds more than {most:.2g} in size"
         )
     largest = abs(bases.attribution.delta).max()
     steps = int(bases.attribution.n_steps.max())

@@ -14,7 +14,6 @@ from mfdvep.interpret.explanation.readings import (
     direction,
     how,
     in_short,
-    quantile,
     split_groups,
     track_quantile,
     unit_of,
@@ -51,7 +50,6 @@ def terminal_text(
         *_tracks(explanation, background),
         *_groups(explanation),
         *_motifs(motifs),
-        *_quantiles(background),
         "",
         "what this does not say",
         *_listed(caveats(explanation, background, trust)),
@@ -148,15 +146,3 @@ def shown_site(site: MotifSite) -> str:
     """Return "12.3 at 1,612+"."""
     place = f" at {site.position + 1:,}" if site.position >= 0 else ""
     return f"{site.score:.1f}{place}{site.strand}"
-
-
-def _quantiles(background: Background | None) -> Iterator[str]:
-    if background is None:
-        return
-    yield ""
-    yield (
-        f"quantile of the largest |effect| among {plural(background.n, 'other variant')} of "
-        f"{background.file} ({unit_of(background.scale)})"
-    )
-    lines = [[f"  {kind}", quantile(q, background)] for kind, q in background.largest.items()]
-    yield from aligned(lines)
