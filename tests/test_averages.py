@@ -28,6 +28,18 @@ def test_too_few_values():
     assert mean_and_interval(np.array([0.5, np.inf])) == (0.5, None)
 
 
+def test_weights():
+    values = np.array([1.0, 2.0, 4.0])
+    alike = mean_and_interval(values, np.array([5, 5, 5]))
+    assert alike[0] == pytest.approx(7 / 3)
+    assert alike[1] == pytest.approx(mean_and_interval(values)[1])
+    mean, (low, high) = mean_and_interval(np.array([1.0, 3.0]), np.array([3.0, 1.0]))
+    assert mean == pytest.approx(1.5)
+    # weights .75 and .25, deviations -.5 and 1.5: SE = sqrt(2 (.375^2 + .375^2)) = .75
+    assert (low, high) == pytest.approx((1.5 - 12.7062 * 0.75, 1.5 + 12.7062 * 0.75), rel=1e-5)
+    assert mean_and_interval(np.array([2.0, np.nan]), np.array([1.0, 9.0])) == (2.0, None)
+
+
 def test_columns_are_as_each_alone():
     values = np.random.default_rng(1).normal(size=(5, 4))
     values[0, 1] = values[:4, 2] = values[:, 3] = np.nan  # 5, 4, 1 and no values
