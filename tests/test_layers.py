@@ -32,6 +32,7 @@ LEVELS = {
     "genomics.header": 2,
     "genomics.regions": 3,
     "genomics.fasta": 3,
+    "genomics.motifs": 3,
     "genomics.bcf": 3,
     "genomics.parquet_variants": 2,
     "genomics.bcf_end": 1,
