@@ -123,7 +123,7 @@ ROOMS = {
         "enrichment.report.correlation_plots",
         "interpret.contributions.plots",
         "interpret.contributions.figures",
-        "enrichment.report.correlation_plots",
+        "interpret.explanation.plots",
     },
     "logomaker": {"interpret.contributions.plots"},
     "pandas": {"interpret.contributions.plots"},

@@ -42,6 +42,10 @@ _PATH = click.Path(path_type=Path)
               help="Bases shown on each side of the variant.")  # fmt: skip
 @click.option("--group-by", multiple=True, metavar="COLUMN", help="Column of the tracks; repeat.  "
               "[default: assay, target, biosample]")  # fmt: skip
+@click.option("--motifs", multiple=True, metavar="FILE|IUPAC", help="Motifs that may be gained or "
+              "lost, as MEME or JASPAR; or a pattern; repeat.")  # fmt: skip
+@click.option("--motif-p", type=click.FloatRange(0, 1, min_open=True), default=1e-4,
+              show_default=True, help="p-value of a motif's site.")  # fmt: skip
 @click.option("--background", type=_PATH, metavar="MATRIX",
               help="Matrix of many variants (mfdvep score --matrix), for quantiles.")  # fmt: skip
 @click.option("--scale", type=click.Choice(["probability", "logit"]), default="probability",
@@ -121,10 +125,13 @@ def _explain(
     from mfdvep.interpret.explanation.background import compare
     from mfdvep.interpret.explanation.bases import choose_target
     from mfdvep.interpret.explanation.explaining import explain
+    from mfdvep.interpret.explanation.motif_changes import motifs_of, search
     from mfdvep.interpret.explanation.terminal import terminal_text
     from mfdvep.interpret.explanation.trust import trust_of
+    from mfdvep.interpret.sequences import Sites
     from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model, model_folder
 
+    motifs = motifs_of(given["motifs"])  # refused before any work
     name = given["model"] or DEFAULT_MODEL
     model = load_model(name)
     explanation = explain(
@@ -146,20 +153,18 @@ def _explain(
     path = given["background"]
     background = None if path is None else compare(explanation, path)
     trust = trust_of(model_folder(name))
-    click.echo(terminal_text(explanation, background=background, trust=trust), nl=False)
+    changed = None
+    if given["motifs"]:
+        sites = Sites(explanation.provenance["shifts"], genome=genome).alleles(variant)
+        changed = search(motifs, sites, p_value=given["motif_p"])
+    shown: dict[str, Any] = {"background": background, "motifs": changed, "trust": trust}
+    click.echo(terminal_text(explanation, **shown), nl=False)
     if output is None:
         return
     from mfdvep.interpret.explanation.folder import PAGE, write
 
     bases = _look(explanation, model, genome, target, reason, given)
-    write(
-        explanation,
-        output,
-        bases=bases,
-        background=background,
-        trust=trust,
-        force=given["force"],
-    )
+    write(explanation, output, bases=bases, **shown, force=given["force"])
     if not given["quiet"]:
         click.echo(f"mfdvep: {output / PAGE} has the logos and figures", err=True)
 
@@ -189,5 +194,5 @@ def _look(
 
 def _inputs(given: dict[str, Any]) -> list[Path]:
     paths = [given["vcf"], given["background"], Path(given["fasta"])]
-    paths += [Path(name) for name in given["track"]]
+    paths += [Path(name) for name in (*given["track"], *given["motifs"])]
     return [path for path in paths if path is not None and path.is_file()]

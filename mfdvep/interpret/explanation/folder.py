@@ -20,7 +20,7 @@ from mfdvep.genomics.sequences import decode
 from mfdvep.interpret.explanation.background import Background
 from mfdvep.interpret.explanation.bases import Bases
 from mfdvep.interpret.explanation.explaining import Explanation
-from mfdvep.interpret.explanation.motif_changes import MotifChange
+from mfdvep.interpret.explanation.motif_changes import MotifSearch
 from mfdvep.interpret.explanation.page import page
 from mfdvep.interpret.explanation.plots import draw
 from mfdvep.interpret.explanation.readings import caveats, in_short
@@ -49,7 +49,7 @@ def write(
     *,
     bases: Bases | None = None,
     background: Background | None = None,
-    motifs: list[MotifChange] | None = None,
+    motifs: MotifSearch | None = None,
     trust: Trust | None = None,
     force: bool = False,
 ) -> None:
@@ -83,7 +83,7 @@ def numbers(
     *,
     bases: Bases | None = None,
     background: Background | None = None,
-    motifs: list[MotifChange] | None = None,
+    motifs: MotifSearch | None = None,
     trust: Trust | None = None,
 ) -> dict[str, Any]:
     """Return every number as JSON has it; what was not asked for is None.
@@ -110,8 +110,7 @@ def numbers(
         "bases": None if bases is None else _bases(bases),
         "background": None if background is None
         else {**asdict(background), "cap": background.cap},
-        "motifs": None if motifs is None
-        else [{**asdict(each), "difference": each.difference} for each in motifs],
+        "motifs": None if motifs is None else asdict(motifs),
         "held_out": None if trust is None else asdict(trust),
     }  # fmt: skip
     plain = _plain(found)

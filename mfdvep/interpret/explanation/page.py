@@ -10,12 +10,13 @@ from mfdvep.interpret.explanation.bases import Bases
 from mfdvep.interpret.explanation.choosing import name_of
 from mfdvep.interpret.explanation.explaining import Explanation
 from mfdvep.interpret.explanation.groups import Group
-from mfdvep.interpret.explanation.motif_changes import MotifChange
+from mfdvep.interpret.explanation.motif_changes import MotifSearch
 from mfdvep.interpret.explanation.readings import (
     caveats,
     direction,
     how,
     in_short,
+    looked_for,
     notes_on_bases,
     quantile,
     split_groups,
@@ -26,7 +27,7 @@ from mfdvep.interpret.explanation.readings import (
 from mfdvep.interpret.explanation.terminal import shown_site
 from mfdvep.interpret.explanation.trust import Trust
 from mfdvep.markup import Markup, document, element, listing, section, table
-from mfdvep.wording import MISSING, area, plural, signed
+from mfdvep.wording import MISSING, area, plural, probability, signed
 
 N_TRACKS, N_GROUPS, N_MOTIFS = 20, 12, 50
 _SCALES = ("probability", "logit")
@@ -39,7 +40,7 @@ def page(
     *,
     bases: Bases | None = None,
     background: Background | None = None,
-    motifs: list[MotifChange] | None = None,
+    motifs: MotifSearch | None = None,
     trust: Trust | None = None,
 ) -> str:
     """Return the page.
@@ -177,21 +178,25 @@ def _bases(
     ]  # fmt: skip
 
 
-def _motifs(motifs: list[MotifChange] | None) -> list[Markup]:
+def _motifs(motifs: MotifSearch | None) -> list[Markup]:
     if motifs is None:
         return []
-    if not motifs:
-        return [element("p", "No motif of the file has a site across the allele that changes.")]
+    if not motifs.changes:
+        none = f"No motif has a site across the allele that changes; {looked_for(motifs)}."
+        return [element("p", none)]
     rule = (
-        "The best site of each motif that the allele touches, on either strand: its score, the "
-        "1-based start and the strand. A site counts from the threshold on: gained or lost if it "
-        "is in one allele alone. A motif is a guess at what binds; factors share motifs."
+        "The best site of each motif that the allele touches, on either strand: bits against "
+        "uniform bases, the 1-based start and the strand. A site counts from the threshold on: "
+        "gained or lost if it is in one allele alone. A motif is a guess at what binds; factors "
+        f"share motifs. {looked_for(motifs)}."
     )
-    header = ["motif", "", "REF", "ALT", "difference", "threshold", "bases in REF", "in ALT"]
+    header = ["motif", "", "REF", "ALT", "difference", "threshold", "p in REF", "p in ALT",
+              "bases in REF", "bases in ALT"]  # fmt: skip
     lines = [[each.motif, each.change, shown_site(each.ref), shown_site(each.alt),
-              signed(each.difference), f"{each.threshold:.2f}", each.ref.bases, each.alt.bases]
-             for each in motifs[:N_MOTIFS]]  # fmt: skip
-    more = len(motifs) - N_MOTIFS
+              f"{each.difference:+.1f}", f"{each.threshold:.1f}", probability(each.ref.p_value),
+              probability(each.alt.p_value), each.ref.bases, each.alt.bases]
+             for each in motifs.changes[:N_MOTIFS]]  # fmt: skip
+    more = len(motifs.changes) - N_MOTIFS
     rest = [element("p", f"{more:,} more are in the JSON file.")] if more > 0 else []
     return [element("p", rule), table(header, lines, n_text=2), *rest]
 

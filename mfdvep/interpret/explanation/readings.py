@@ -8,7 +8,7 @@ from mfdvep.interpret.explanation.background import Background
 from mfdvep.interpret.explanation.bases import Bases
 from mfdvep.interpret.explanation.explaining import Explanation
 from mfdvep.interpret.explanation.groups import Group
-from mfdvep.interpret.explanation.motif_changes import MotifChange
+from mfdvep.interpret.explanation.motif_changes import MotifSearch
 from mfdvep.interpret.explanation.trust import Trust
 from mfdvep.wording import MISSING, area, plural, signed
 
@@ -50,7 +50,7 @@ def direction(effect: float) -> str:
 
 
 def in_short(
-    explanation: Explanation, background: Background | None, motifs: list[MotifChange] | None
+    explanation: Explanation, background: Background | None, motifs: MotifSearch | None
 ) -> list[str]:
     """Return the answer in a few sentences."""
     row, _ = explanation.largest()
@@ -76,12 +76,13 @@ def in_short(
     if background is not None:
         said.append(_ranked(background))
     if motifs is not None:
-        changed = [each for each in motifs if each.change in ("gained", "lost")]
+        changed = [each for each in motifs.changes if each.change in ("gained", "lost")]
         listed = "; ".join(
             f"{each.motif} {each.change} (score {each.ref.score:.1f} to {each.alt.score:.1f})"
             for each in changed[:5]
         )
-        said.append(f"motifs: {listed}" if changed else "no motif of the file is gained or lost")
+        found = f"motifs: {listed}" if changed else "no motif is gained or lost"
+        said.append(f"{found}; {looked_for(motifs)}")
     return said
 
 
@@ -149,6 +150,18 @@ def track_quantile(row: int, background: Background) -> str:
         return MISSING
     value = float(background.tracks["combined"][background.rows.index(row)])
     return quantile(value, background)
+
+
+def looked_for(motifs: MotifSearch) -> str:
+    """Return how many motifs were looked for, and how many of them chance alone would give."""
+    said = (
+        f"{plural(motifs.n_motifs, 'motif')} looked for at p <= {motifs.p_value:g}, of which "
+        f"{motifs.by_chance:.2g} would have a site across REF if bases were random"
+    )
+    if motifs.too_short:
+        n = plural(len(motifs.too_short), "motif")
+        said += f"; {n} left out: even the best match is not so rare"
+    return said
 
 
 def notes_on_bases(bases: Bases) -> list[str]:

@@ -8,7 +8,7 @@ from mfdvep.interpret.explanation.background import Background
 from mfdvep.interpret.explanation.choosing import name_of
 from mfdvep.interpret.explanation.explaining import Explanation
 from mfdvep.interpret.explanation.groups import Group
-from mfdvep.interpret.explanation.motif_changes import MotifChange, MotifSite
+from mfdvep.interpret.explanation.motif_changes import MotifSearch, MotifSite
 from mfdvep.interpret.explanation.readings import (
     caveats,
     direction,
@@ -32,7 +32,7 @@ def terminal_text(
     explanation: Explanation,
     *,
     background: Background | None = None,
-    motifs: list[MotifChange] | None = None,
+    motifs: MotifSearch | None = None,
     trust: Trust | None = None,
 ) -> str:
     """Return the explanation: the answer in short, tracks, groups, motifs, quantiles, caveats.
@@ -124,22 +124,22 @@ def _group_line(explanation: Explanation, group: Group) -> list[str]:
     ]
 
 
-def _motifs(motifs: list[MotifChange] | None) -> Iterator[str]:
+def _motifs(motifs: MotifSearch | None) -> Iterator[str]:
     if motifs is None:
         return
     yield ""
-    yield "motifs across the allele, best site in each (score, 1-based start, strand)"
-    if not motifs:
+    yield "motifs across the allele: bits of the best site in each, its 1-based start and strand"
+    if not motifs.changes:
         yield "  none has a site there, or none changes"
         return
     lines = [["", "", "REF", "ALT", "threshold"]]
-    for each in motifs[:N_MOTIFS]:
+    for each in motifs.changes[:N_MOTIFS]:
         sites = shown_site(each.ref), shown_site(each.alt)
         lines.append([f"  {shortened(each.motif, 30)}", each.change, *sites,
                       f"{each.threshold:.1f}"])  # fmt: skip
     yield from aligned(lines)
-    if len(motifs) > N_MOTIFS:
-        yield f"  and {len(motifs) - N_MOTIFS:,} more"
+    if len(motifs.changes) > N_MOTIFS:
+        yield f"  and {len(motifs.changes) - N_MOTIFS:,} more"
 
 
 def shown_site(site: MotifSite) -> str:
