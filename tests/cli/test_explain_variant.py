@@ -70,9 +70,9 @@ def test_a_record_of_a_vcf_among_the_others(run, tmp_path):
         ([BROKEN, "--track", "CTCF/K562/X025"], "nearest: CTCF/K562/X0253"),
         ([BROKEN, "--feature", "CTFC"], "nearest: CTCF"),
         ([BROKEN, "--where", "target == 'CTFC'"], "nearest: CTCF"),
-        ([BROKEN, "--motifs", "no.meme"], "expected a file, or letters"),
-        (["--vcf", str(VCF), "--id", "CTCF_del"], "nearest: CTCF_del.1"),
-        (["--vcf", str(VCF), "--id", "CTCF_multi"], "choose one with --alt"),
+        ([BROKEN, "--motifs", "no.meme"], "No such file"),
+        (["--vcf", str(VCF), "--id", "CTCF_del"], "nearest: CTCF_del."),
+        (["--vcf", str(VCF), "--id", "CTCF_multi.1"], "choose one with --alt"),
     ],
 )
 def test_refusals(run, args, words):

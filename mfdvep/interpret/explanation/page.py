@@ -168,7 +168,8 @@ def _bases(
     return [
         element("p", f"Target: {bases.target.name} ({bases.reason}). The height of a letter is "
                 f"what its base adds to the target, in {bases.target.unit}, against a window of N; "
-                "all panels share one scale. Shaded: the allele."),
+                "all panels share one scale: a half that adds little looks flat. Shaded: the "
+                "allele."),
         figures.get("logos", Markup()),
         listing(notes_on_bases(bases)),
         element("p", "What every other base in its place would change, computed exactly: red "

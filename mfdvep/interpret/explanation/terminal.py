@@ -20,10 +20,10 @@ from mfdvep.interpret.explanation.readings import (
     what,
 )
 from mfdvep.interpret.explanation.trust import Trust
-from mfdvep.wording import aligned, area, plural, shortened, signed, wrapped
+from mfdvep.wording import WIDTH, aligned, area, plural, shortened, signed, wrapped
 
 N_TRACKS, N_GROUPS, N_MOTIFS = 10, 6, 12
-_NAME = 30  # letters of a track's name
+_LEAST = 14  # letters of a name
 _SHORT = {"combined": "comb", "biological": "bio", "technical": "tech"}
 _SCALES = ("probability", "logit")
 
@@ -71,6 +71,16 @@ def _listed(sentences: list[str]) -> list[str]:
     return [f"- {sentence}" for sentence in sentences]
 
 
+def fitted(lines: list[list[str]]) -> list[str]:
+    """Return lines with their cells in columns, first cells so short that they fit."""
+    columns = zip(*lines, strict=True)
+    first, *others = (max(map(len, column)) for column in columns)
+    room = max(WIDTH - sum(width + 2 for width in others), _LEAST)
+    if first > room:
+        lines = [[shortened(line[0], room), *line[1:]] for line in lines]
+    return aligned(lines)
+
+
 def _tracks(explanation: Explanation, background: Background | None) -> Iterator[str]:
     rows = explanation.ranked()[:N_TRACKS].tolist()
     kinds = [_SHORT[kind] for kind in explanation.kinds]
@@ -84,7 +94,7 @@ def _tracks(explanation: Explanation, background: Background | None) -> Iterator
             for kind in explanation.kinds
         ]
         combined = float(explanation.effects[explanation.scale]["combined"][row])
-        line = [f"  {shortened(explanation.tracks.names[row], _NAME)}", direction(combined),
+        line = [f"  {explanation.tracks.names[row]}", direction(combined),
                 *(area(float(p)) for p in explanation.predicted[:, row]), *numbers]  # fmt: skip
         if background is not None:
             line.append(track_quantile(row, background))
@@ -93,7 +103,7 @@ def _tracks(explanation: Explanation, background: Background | None) -> Iterator
         f"tracks with the largest combined effect ({unit_of(explanation.scale)}): probability of a "
         f"peak with REF and ALT, its change, change of log-odds"
     )
-    yield from aligned([header, *lines])
+    yield from fitted([header, *lines])
 
 
 def _groups(explanation: Explanation) -> Iterator[str]:
@@ -108,14 +118,14 @@ def _groups(explanation: Explanation) -> Iterator[str]:
         kinds = [_SHORT[kind] for kind in explanation.kinds]
         header = ["", "tracks", "up/down", *kinds, "largest", ""]
         lines = [_group_line(explanation, group) for group in own[:N_GROUPS]]
-        yield from aligned([header, *lines])
+        yield from fitted([header, *lines])
 
 
 def _group_line(explanation: Explanation, group: Group) -> list[str]:
     scale = explanation.scale
     effect = float(explanation.effects[scale]["combined"][group.largest])
     return [
-        f"  {shortened(group.value or '(not known)', 18)}",
+        f"  {group.value or '(not known)'}",
         f"{group.n_tracks:,}",
         f"{group.raised:,}/{group.lowered:,}",
         *(signed(group.mean[scale][kind]) for kind in explanation.kinds),
@@ -135,9 +145,9 @@ def _motifs(motifs: MotifSearch | None) -> Iterator[str]:
     lines = [["", "", "REF", "ALT", "threshold"]]
     for each in motifs.changes[:N_MOTIFS]:
         sites = shown_site(each.ref), shown_site(each.alt)
-        lines.append([f"  {shortened(each.motif, 30)}", each.change, *sites,
+        lines.append([f"  {each.motif}", each.change, *sites,
                       f"{each.threshold:.1f}"])  # fmt: skip
-    yield from aligned(lines)
+    yield from fitted(lines)
     if len(motifs.changes) > N_MOTIFS:
         yield f"  and {len(motifs.changes) - N_MOTIFS:,} more"
 

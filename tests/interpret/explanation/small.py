@@ -27,5 +27,7 @@ def snv(pos: int, sequence: str = SEQUENCE) -> Variant:
 
 
 def explained(model: MFDModel, genome: Genome, variant: Variant, **options) -> Explanation:
-    """Return an explanation from one window, where nothing else is asked for."""
-    return explain(variant, model, genome, **{"shifts": 1, "device": "cpu", **options})
+    """Return an explanation from one window, read forward, where nothing else is asked for."""
+    return explain(
+        variant, model, genome, **{"shifts": 1, "strand": "forward", "device": "cpu", **options}
+    )

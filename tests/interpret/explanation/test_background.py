@@ -13,6 +13,7 @@ from mfdvep.interpret.explanation.background import compare
 from mfdvep.scoring.pipeline import score_vcf
 from mfdvep.scoring.scorer import Scorer
 
+ONE = {"shifts": 1, "strand": "forward"}
 POSITIONS = (900, 1200, 1500, 1800, 2100, 2400)
 
 
@@ -32,7 +33,7 @@ def matrix(folder, model, genome, *, positions=POSITIONS, **options):
     lines.append("chr1\t2500\t.\tA\t<DEL>\t.\t.\t.")
     vcf = folder / "many.vcf"
     vcf.write_text("\n".join(lines) + "\n")
-    scorer = Scorer(model, genome, **{"shifts": 1, "device": "cpu", **options})
+    scorer = Scorer(model, genome, **{**ONE, "device": "cpu", **options})
     path = folder / "many.parquet"
     score_vcf(vcf, scorer, folder / "out.vcf", matrix=path)
     return path
@@ -68,12 +69,12 @@ def test_an_effect_beyond_all_others_is_capped(small_model, genome, tmp_path, mo
 
 
 def test_some_tracks_and_other_settings(small_model, genome, tmp_path):
-    path = matrix(tmp_path, small_model, genome, tracks=[3, 1], shifts=3, strand="forward")
+    path = matrix(tmp_path, small_model, genome, tracks=[3, 1], shifts=3, strand="reverse")
     background = compare(explained(small_model, genome, snv(1500)), path)
     assert background.rows == (1, 3)
     assert len(background.tracks["combined"]) == 2
     assert "shifts [-1, 0, 1], not [0]" in background.differences[0]
-    assert "strand forward, not both" in background.differences[1]
+    assert "strand reverse, not forward" in background.differences[1]
 
 
 def test_refusals(small_model, genome, tmp_path):
@@ -86,5 +87,5 @@ def test_refusals(small_model, genome, tmp_path):
     other.provenance = {"name": "other", "sha256": "1" * 64}
     (tmp_path / "other").mkdir()
     path = matrix(tmp_path / "other", other, genome)
-    with pytest.raises(InputError, match="effects of another model .other, sha256 1111"):
+    with pytest.raises(InputError, match=r"effects of another model .other, sha256 1111"):
         compare(found, path)

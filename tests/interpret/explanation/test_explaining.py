@@ -36,7 +36,7 @@ def genome(tmp_path):
 )
 def test_the_numbers_are_those_of_score(small_model, genome, ref, alt):
     variant = variant_of(f"chr1:1500:{ref}:{alt}")
-    found = explained(small_model, genome, variant, shifts=3)
+    found = explained(small_model, genome, variant, shifts=3, strand="both")
     for scale in ("probability", "logit"):
         scorer = Scorer(small_model, genome, shifts=3, scale=scale, device="cpu")
         effects = scorer.score([variant])
@@ -76,7 +76,7 @@ def test_tracks_are_ranked_by_the_scale_that_is_asked_for(small_model, genome):
 
 def test_a_plain_baseline_has_no_halves(genome):
     with pytest.warns(UserWarning, match="plain baseline"):
-        found = explained(make_model(plain=True), genome, snv(1500))
+        found = explained(make_model(variables=(), plain=True), genome, snv(1500))
     assert found.kinds == ("combined",)
     assert set(found.effects["logit"]) == {"combined"}
     assert set(found.groups[0].mean["logit"]) == {"combined"}

@@ -84,7 +84,7 @@ def test_sources(tmp_path):
     path = tmp_path / "m.jaspar"
     path.write_text(">M1 one\nA [9 0]\nC [0 9]\nG [0 0]\nT [0 0]\n")
     assert [motif.name for motif in motifs_of([path, "TGAC"])] == ["M1 one", "TGAC"]
-    with pytest.raises(InputError, match="expected a file, or letters"):
+    with pytest.raises(InputError, match="No such file"):
         motifs_of(["no-such.meme"])
     with pytest.raises(InputError, match="p-value 2"):
         search([], sites_of(tmp_path, "chr1:1005:T:C", "ACGTT"), p_value=2)

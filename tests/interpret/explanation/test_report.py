@@ -19,7 +19,7 @@ from mfdvep.interpret.explanation.bases import choose_target, look
 from mfdvep.interpret.explanation.folder import MARKER, PAGE, check, numbers, write
 from mfdvep.interpret.explanation.motif_changes import search
 from mfdvep.interpret.explanation.readings import caveats, quantile, what
-from mfdvep.interpret.explanation.terminal import terminal_text
+from mfdvep.interpret.explanation.terminal import fitted, terminal_text
 from mfdvep.interpret.explanation.trust import Trust, trust_of
 from mfdvep.markup import VOID
 from mfdvep.model.checkpoint import model_folder
@@ -133,7 +133,7 @@ def test_folders_are_not_overwritten(small_model, genome, tmp_path):
     check(out, force=True)
     with pytest.raises(OutputError, match="lies in the folder"):
         check(out, [out / "in.vcf"], force=True)
-    with pytest.raises(OutputError, match="replaces only a folder with explanation.json"):
+    with pytest.raises(OutputError, match=r"replaces only a folder with explanation\.json"):
         check(tmp_path, force=True)
 
 
@@ -151,7 +151,7 @@ def test_terminal_fits_and_has_the_numbers(small_model, genome):
 
 
 def test_a_plain_baseline_is_shown_without_halves(genome, tmp_path):
-    model = make_model(plain=True)
+    model = make_model(variables=(), plain=True)
     with pytest.warns(UserWarning, match="plain baseline"):
         found = explained(model, genome, snv(1500))
     target, reason = choose_target(found, model)
@@ -206,7 +206,7 @@ def test_caveats_depend_on_the_allele(small_model, genome):
 
 @pytest.mark.parametrize(
     ("value", "n", "expected"),
-    [(0.975, 81, "0.97"), (80 / 81, 81, ">=0.98"), (0.5, 10, "0.50"), (0.99996, 100_000, "0.99996"),
+    [(0.975, 81, "0.97"), (80 / 81, 81, ">=0.98"), (0.5, 10, "0.50"), (0.99996, 10**5, "0.999960"),
      (0.0, 5, "0.0")],
 )  # fmt: skip
 def test_quantiles_are_rounded_down(value, n, expected):
@@ -221,3 +221,11 @@ def test_trust_of_the_bundled_model_and_of_none(tmp_path):
     assert trust_of(tmp_path) is None
     (tmp_path / "metrics.json").write_text("[]")
     assert trust_of(tmp_path) is None
+
+
+def test_names_are_shortened_until_a_table_fits():
+    long, other = "a long name of a track, number " * 3 + "X1", "Y"
+    lines = fitted([["", "number"], [long, "1" * 20], [other, "2"]])
+    assert max(map(len, lines)) == WIDTH
+    assert lines[1].split("  ")[0].endswith("X1")
+    assert fitted([["", "n"], ["Y", "2"]]) == ["   n", "Y  2"]
