@@ -199,8 +199,9 @@ def test_only_the_command_line_prints(path):
         "import mfdvep.cli.main",
         "from mfdvep.cli.main import mfdvep; mfdvep(['--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['score', '--help'], standalone_mode=False)",
-        "from mfdvep.cli.main import mfdvep; mfdvep(['attribute', '-h'], standalone_mode=False)",
-        "from mfdvep.cli.main import mfdvep; mfdvep(['explain-variant', '-h'], "
+        "from mfdvep.cli.main import mfdvep; mfdvep(['attribute', '--help'], "
+        "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['explain-variant', '--help'], "
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
         "standalone_mode=False)",
