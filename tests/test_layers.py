@@ -18,6 +18,8 @@ LEVELS = {
     "averages": 1,
     "folders": 1,
     "plotting": 1,
+    "markup": 1,
+    "wording": 1,
     "downloads": 2,
     "genomics.variants": 1,
     "genomics.sequences": 1,
@@ -30,6 +32,7 @@ LEVELS = {
     "genomics.header": 2,
     "genomics.regions": 3,
     "genomics.fasta": 3,
+    "genomics.motifs": 3,
     "genomics.bcf": 3,
     "genomics.parquet_variants": 2,
     "genomics.bcf_end": 1,
@@ -117,9 +120,10 @@ ROOMS = {
         "enrichment.report.plots",
         "enrichment.report.curve_plots",
         "interpret.probes.plots",
+        "enrichment.report.correlation_plots",
         "interpret.contributions.plots",
         "interpret.contributions.figures",
-        "enrichment.report.correlation_plots",
+        "interpret.explanation.plots",
     },
     "logomaker": {"interpret.contributions.plots"},
     "pandas": {"interpret.contributions.plots"},
@@ -196,6 +200,8 @@ def test_only_the_command_line_prints(path):
         "from mfdvep.cli.main import mfdvep; mfdvep(['--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['score', '--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['attribute', '--help'], "
+        "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['explain-variant', '--help'], "
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
         "standalone_mode=False)",

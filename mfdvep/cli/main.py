@@ -23,6 +23,7 @@ COMMANDS = {
     "variants": "Make sets of variants with labels, to score and to test.",
     "enrich": "Tell how well effects separate causal from neutral variants.",
     "attribute": "Tell which bases a prediction comes from, by biology and technique.",
+    "explain-variant": "Tell what one allele changes, on one page.",
     "features": "Latent features of regions, sequences or variants, as Parquet.",
     "probe": "Tell how well latent features predict labels of regions, by half.",
     "probe-labels": "Make regions and labels from FANTOM5, VISTA, or a BED of classes.",

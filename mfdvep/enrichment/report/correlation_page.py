@@ -18,15 +18,9 @@ from mfdvep.enrichment.report.correlation_readings import (
     readings,
     unit_of,
 )
-from mfdvep.enrichment.report.markup import Markup, document, element, listing, section, table
-from mfdvep.enrichment.report.wording import (
-    LEFT_OUT,
-    interval,
-    lead,
-    plural,
-    probability,
-    signed,
-)
+from mfdvep.enrichment.report.wording import LEFT_OUT, lead
+from mfdvep.markup import Markup, document, element, listing, section, table
+from mfdvep.wording import interval, plural, probability, signed
 
 N_TOP = 20  # tracks shown
 _SIDES = {

@@ -19,7 +19,7 @@ from mfdvep.enrichment.report.correlation_readings import (
     unit_of,
 )
 from mfdvep.enrichment.report.plots import beside
-from mfdvep.enrichment.report.wording import interval, lead, probability, shortened, signed
+from mfdvep.enrichment.report.wording import lead
 from mfdvep.plotting import (
     BLACK,
     GREY,
@@ -29,6 +29,7 @@ from mfdvep.plotting import (
     new_figure,
     title_over,
 )
+from mfdvep.wording import interval, probability, shortened, signed
 
 N_TOP = 8  # tracks of a kind
 N_ELEMENTS = 40  # rows of the figure by element: those with most variants

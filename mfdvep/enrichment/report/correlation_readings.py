@@ -9,8 +9,8 @@ import numpy as np
 from mfdvep.enrichment.correlation import ALL, Correlation
 from mfdvep.enrichment.report.readings import FDR
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import interval, p_is, plural, signed
 from mfdvep.enrichment.results import Columns
+from mfdvep.wording import interval, p_is, plural, signed
 
 Row = dict[str, Any]
 

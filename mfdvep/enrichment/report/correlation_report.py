@@ -19,9 +19,10 @@ from mfdvep.enrichment.correlation import Correlation
 from mfdvep.enrichment.report.correlation_page import page
 from mfdvep.enrichment.report.correlation_plots import draw
 from mfdvep.enrichment.report.correlation_terminal import correlation_table
-from mfdvep.enrichment.report.folder import plain, shown_of
+from mfdvep.enrichment.report.folder import plain
 from mfdvep.enrichment.report.tables import with_metadata, write_parquet, write_tsv
 from mfdvep.folders import check_output, new_folder, writing
+from mfdvep.markup import figure_of
 from mfdvep.plotting import save_figures
 
 __all__ = ["check_correlation", "correlation_table", "write_correlation"]
@@ -74,5 +75,5 @@ def write_correlation(found: Correlation, folder: str | Path, *, force: bool = F
         (part / MARKER).write_text(f"{text}\n", encoding="utf-8")
         figures = draw(found)
         save_figures(figures, part)
-        shown = {name: shown_of(part, name) for name in figures}
+        shown = {name: figure_of(part, name) for name in figures}
         (part / "report.html").write_text(page(found, shown), encoding="utf-8")

@@ -12,8 +12,7 @@ from mfdvep.enrichment.report.correlation_readings import (
     picking,
     unit_of,
 )
-from mfdvep.enrichment.report.terminal import aligned, wrapped
-from mfdvep.enrichment.report.wording import interval, plural, probability, shortened, signed
+from mfdvep.wording import aligned, interval, plural, probability, shortened, signed, wrapped
 
 N_TOP = 5
 _NAME = 26  # letters of a track's name

@@ -11,9 +11,10 @@ from matplotlib.lines import Line2D
 
 from mfdvep.enrichment.report.readings import tested
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import Words, area, interval
+from mfdvep.enrichment.report.wording import Words
 from mfdvep.enrichment.results import Columns, Enrichment
 from mfdvep.plotting import GREY, KIND_COLOURS, KIND_MARKERS, new_grid, title_over
+from mfdvep.wording import area, interval
 
 SMALLEST = 5e-324  # a p-value of 0 is drawn here
 

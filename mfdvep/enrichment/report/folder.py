@@ -20,17 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from mfdvep.enrichment.report.markup import Markup, picture
 from mfdvep.enrichment.report.page import page
 from mfdvep.enrichment.report.plots import draw
 from mfdvep.enrichment.report.tables import with_metadata, write_parquet, write_tsv
 from mfdvep.enrichment.results import Columns, Enrichment
 from mfdvep.folders import check_output, new_folder, writing
+from mfdvep.markup import figure_of
 from mfdvep.plotting import save_figures
 
 MARKER = "overall.tsv"
 PARQUET = ("tracks", "cuts", "tagged", "variants")
-MOST_SVG = 400_000  # bytes; a larger figure is on the page as PNG
 
 
 def check_report(folder: str | Path, *, apart: Sequence[Path] = (), force: bool = False) -> None:
@@ -75,7 +74,7 @@ def write_report(enrichment: Enrichment, folder: str | Path, *, force: bool = Fa
         (part / "enrichment.json").write_text(f"{text}\n", encoding="utf-8")
         figures = draw(enrichment)
         save_figures(figures, part)
-        shown = {name: shown_of(part, name) for name in figures}
+        shown = {name: figure_of(part, name) for name in figures}
         (part / "report.html").write_text(page(enrichment, shown), encoding="utf-8")
 
 
@@ -108,15 +107,6 @@ def _curves(curves: dict[str, Columns]) -> Columns:
                 for name, value in zip(names, values, strict=True):
                     found[name].append(value)
     return {**found}
-
-
-def shown_of(folder: Path, name: str) -> Markup:
-    """Return a figure of the folder for the page."""
-    alt = f"figure: {name.replace('_', ' ')}"
-    svg = (folder / f"{name}.svg").read_bytes()
-    if len(svg) <= MOST_SVG:
-        return picture(svg, "svg+xml", alt=alt)
-    return picture((folder / f"{name}.png").read_bytes(), "png", alt=alt)
 
 
 def plain(value: Any) -> Any:

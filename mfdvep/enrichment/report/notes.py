@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mfdvep.enrichment.report.wording import Words, plural
+from mfdvep.enrichment.report.wording import Words
 from mfdvep.enrichment.results import Enrichment
+from mfdvep.wording import plural
 
 FEW = 100  # variants of the rarer label, below which intervals are said to be wide
 

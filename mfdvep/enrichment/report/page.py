@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mfdvep.enrichment.report.markup import Markup, document, element, listing, section, table
 from mfdvep.enrichment.report.notes import limits, meaning
 from mfdvep.enrichment.report.page_tables import (
     comparison_table,
@@ -28,13 +27,10 @@ from mfdvep.enrichment.report.readings import (
     tested,
 )
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import (
-    LEFT_OUT,
-    Words,
-    lead,
-    plural,
-)
+from mfdvep.enrichment.report.wording import LEFT_OUT, Words, lead
 from mfdvep.enrichment.results import Enrichment
+from mfdvep.markup import Markup, document, element, listing, section, table
+from mfdvep.wording import plural
 
 N_TOP = 20  # tracks shown
 PUBLISHED = {

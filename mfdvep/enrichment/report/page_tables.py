@@ -6,19 +6,12 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from mfdvep.enrichment.report.markup import Markup, table
 from mfdvep.enrichment.report.readings import Row, comparison_verdict, tested
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import (
-    Words,
-    area,
-    interval,
-    number,
-    percent,
-    probability,
-    signed,
-)
+from mfdvep.enrichment.report.wording import Words
 from mfdvep.enrichment.results import Enrichment
+from mfdvep.markup import Markup, table
+from mfdvep.wording import area, interval, number, percent, probability, signed
 
 
 class Lines(NamedTuple):

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from mfdvep.enrichment.report.curve_plots import qq, roc_pr
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import Words, interval, lead, number
+from mfdvep.enrichment.report.wording import Words, lead
 from mfdvep.enrichment.results import Columns, Enrichment
 from mfdvep.plotting import (
     BLACK,
@@ -25,6 +25,7 @@ from mfdvep.plotting import (
     new_grid,
     title_over,
 )
+from mfdvep.wording import interval, number
 
 N_GROUPS = 25  # rows of a figure by group: the groups with most tracks
 N_PANELS = 3  # cuts of a figure by group: the finest

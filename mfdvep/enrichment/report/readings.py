@@ -7,17 +7,9 @@ from math import inf, sqrt
 from typing import Any
 
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import (
-    Words,
-    area,
-    interval,
-    number,
-    p_is,
-    percent,
-    plural,
-    signed,
-)
+from mfdvep.enrichment.report.wording import Words
 from mfdvep.enrichment.results import Enrichment
+from mfdvep.wording import area, interval, number, p_is, percent, plural, signed
 
 Row = Mapping[str, Any]
 FDR = 0.05

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from textwrap import wrap
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mfdvep.enrichment.report.readings import comparison_verdict, passing, too_many
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import (
-    LEFT_OUT,
-    Words,
+from mfdvep.enrichment.report.wording import LEFT_OUT, Words
+from mfdvep.enrichment.results import Enrichment
+from mfdvep.wording import (
+    aligned,
     area,
     interval,
     number,
@@ -18,10 +18,8 @@ from mfdvep.enrichment.report.wording import (
     plural,
     probability,
     signed,
+    wrapped,
 )
-from mfdvep.enrichment.results import Enrichment
-
-WIDTH = 100
 
 
 def terminal_table(enrichment: Enrichment) -> str:
@@ -136,20 +134,3 @@ def _permuted(enrichment: Enrichment, words: Words) -> list[str]:
               probability(row["p_overall"]), "too many" if too_many(row) else ""]
              for row in shown]  # fmt: skip
     return ["", *aligned([header, *lines])]
-
-
-def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines with their cells in columns, the first at the left and the others right."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
-
-
-def wrapped(line: str) -> list[str]:
-    """Return a line as lines that fit."""
-    return [line] if len(line) <= WIDTH else wrap(line, WIDTH, subsequent_indent="  ")

@@ -30,10 +30,9 @@ from mfdvep.enrichment.report.correlation_report import (
     write_correlation,
 )
 from mfdvep.enrichment.report.tables import with_metadata
-from mfdvep.enrichment.report.terminal import WIDTH
-from mfdvep.enrichment.report.wording import shortened
 from mfdvep.errors import OutputError
 from mfdvep.model.tracks import TrackTable
+from mfdvep.wording import WIDTH, shortened
 
 
 @pytest.fixture(scope="module")

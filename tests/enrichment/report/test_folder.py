@@ -126,7 +126,7 @@ def test_whole_or_not_at_all(tmp_path, monkeypatch, undrawn):
 
 
 def test_a_large_figure_is_shown_as_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr("mfdvep.enrichment.report.folder.MOST_SVG", 10)
+    monkeypatch.setattr("mfdvep.markup.MOST_SVG", 10)
     write_report(simulated(**SMALL, groups=()), tmp_path / "r")
     page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 3

@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 import pytest
 from enrichment.report.simulated import KINDS, simulated
 
-from mfdvep.enrichment.report.markup import VOID, Markup, document, element, picture, table
 from mfdvep.enrichment.report.page import page
 from mfdvep.enrichment.report.readings import overall_reading
 from mfdvep.enrichment.report.tables import rows
 from mfdvep.enrichment.report.wording import Words
+from mfdvep.markup import VOID, Markup, document, element, picture, table
 
 EVIL = '<script>alert("x")</script>&amp;'
 

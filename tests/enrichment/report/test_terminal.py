@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from enrichment.report.simulated import KINDS, simulated
 
-from mfdvep.enrichment.report.terminal import WIDTH, terminal_table
+from mfdvep.enrichment.report.terminal import terminal_table
+from mfdvep.wording import WIDTH
 
 TAILS = ("0.1,0.9", "0.01,0.99", "0.001,0.999")
 

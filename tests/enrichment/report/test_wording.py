@@ -5,18 +5,8 @@ from __future__ import annotations
 import pytest
 from enrichment.report.simulated import simulated
 
-from mfdvep.enrichment.report.wording import (
-    Words,
-    area,
-    interval,
-    lead,
-    number,
-    p_is,
-    percent,
-    plural,
-    probability,
-    signed,
-)
+from mfdvep.enrichment.report.wording import Words, lead
+from mfdvep.wording import area, interval, number, p_is, percent, plural, probability, signed
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 
+MOST_SVG = 400_000  # bytes; a larger figure is on a page as PNG
 VOID = ("meta", "img")
 STYLE = """
 :root { color-scheme: light; }
@@ -115,6 +117,15 @@ def picture(data: bytes, kind: str, *, alt: str) -> Markup:
     """Return a figure with its image in it; `kind` is "svg+xml" or "png"."""
     uri = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     return element("figure", element("img", src=uri, alt=alt))
+
+
+def figure_of(folder: Path, name: str) -> Markup:
+    """Return a figure of a folder, which it has as NAME.svg and NAME.png, for a page."""
+    alt = f"figure: {name.replace('_', ' ')}"
+    svg = (folder / f"{name}.svg").read_bytes()
+    if len(svg) <= MOST_SVG:
+        return picture(svg, "svg+xml", alt=alt)
+    return picture((folder / f"{name}.png").read_bytes(), "png", alt=alt)
 
 
 def section(title: str, *body: Markup) -> Markup:
