@@ -60,6 +60,7 @@ def quiet_windows(
     if len(found) < 2:
         raise InputError(
             f"{data.folder}: {len(found)} bins in the peaks of fewer than {FEWER_THAN} "
-            "experiments; expected 2 or more; prepare a set with --keep-others, or give a BED of quiet regions"
+            "experiments; expected 2 or more; prepare a set with --keep-others, "
+            "or give a BED of quiet regions"
         )
     return np.stack(found)

@@ -72,7 +72,9 @@ def line_figure(profile: Profile, bases: np.ndarray, measure: str, *, title: str
         axes.axvspan(profile.span[0] - 0.5, profile.span[1] - 0.5, color=_MARK, alpha=0.15,
                      linewidth=0, zorder=-1)  # fmt: skip
     _finish(grid, profile, near)
-    title_over(figure, f"{title}\n{_less(profile)}; bands: 95 % of the mean over sequences")
+    title_over(
+        figure, f"{title}\n{_less(profile)}; bands: 95 % intervals; shaded: motif or footprint"
+    )
     return figure
 
 
@@ -136,13 +138,16 @@ def _largest(means: np.ndarray, chosen: Sequence[bool]) -> list[int]:
 
 
 def _logos(row: Sequence[Axes], profile: Profile, bases: np.ndarray, near: slice) -> None:
-    """Draw the information of the sites' bases, in bits."""
+    """Draw the information of the sites' bases, in bits: as a line where letters are too narrow."""
     entropy = -(bases * np.log2(np.where(bases > 0, bases, 1))).sum(axis=1, keepdims=True)
     bits = bases * (2 - entropy)  # (P, 4)
-    for axes, shown in zip(row, (slice(None), near), strict=True):
-        frame = pd.DataFrame(bits[shown], columns=list("ACGT"), index=profile.positions[shown])
-        logomaker.Logo(frame, ax=axes, color_scheme=_LETTERS, show_spines=False)
-        axes.spines[["left", "bottom"]].set_visible(True)
+    total = bits.sum(axis=1)
+    row[0].fill_between(profile.positions, total, step="mid", color=GREY, linewidth=0)
+    frame = pd.DataFrame(bits[near], columns=list("ACGT"), index=profile.positions[near])
+    if bits[near].any():
+        logomaker.Logo(frame, ax=row[1], color_scheme=_LETTERS, show_spines=False)
+    row[1].spines[["left", "bottom"]].set_visible(True)
+    for axes in row:
         axes.set_ylim(0, 2)
         axes.set_yticks([0, 1, 2])
     row[0].set_ylabel("bits", fontsize=9)
