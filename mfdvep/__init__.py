@@ -13,6 +13,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Attribution": "mfdvep.interpret.attribution",
     "EffectBatch": "mfdvep.scoring.effects",
     "EffectFile": "mfdvep.scoring.effect_file",
     "EnrichOptions": "mfdvep.enrichment.preparing",
@@ -21,15 +22,24 @@ _PUBLIC = {
     "Genome": "mfdvep.genomics.genome",
     "MFDModel": "mfdvep.model.mfd",
     "MfdvepError": "mfdvep.errors",
+    "Mutagenesis": "mfdvep.interpret.mutagenesis",
+    "Probe": "mfdvep.interpret.probes.results",
+    "ProbeOptions": "mfdvep.interpret.probes.tasks",
     "RunSummary": "mfdvep.scoring.pipeline",
     "Scorer": "mfdvep.scoring.scorer",
     "TrackTable": "mfdvep.model.tracks",
     "Variant": "mfdvep.genomics.variants",
     "VariantStatus": "mfdvep.genomics.variants",
+    "attribute": "mfdvep.interpret.attribution",
     "enrich": "mfdvep.enrichment.engine",
     "load_model": "mfdvep.model.checkpoint",
+    "mutate": "mfdvep.interpret.mutagenesis",
+    "parse_targets": "mfdvep.interpret.targets",
+    "probe": "mfdvep.interpret.probes.probing",
     "read_effects": "mfdvep.scoring.matrix",
+    "read_features": "mfdvep.interpret.features.feature_file",
     "score_vcf": "mfdvep.scoring.pipeline",
+    "write_features": "mfdvep.interpret.features.extraction",
 }
 __all__ = ["__version__", *_PUBLIC]
 

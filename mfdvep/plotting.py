@@ -62,9 +62,9 @@ def title_over(figure: Figure, text: str) -> None:
     figure.suptitle(text, fontsize=9)
 
 
-def legend_below(figure: Figure, handles: list[Line2D]) -> None:
-    """Put a legend under a figure, in one row, or two columns of more than four handles."""
-    columns = 2 if len(handles) > 4 else len(handles)
+def legend_below(figure: Figure, handles: list[Line2D], *, columns: int = 0) -> None:
+    """Put a legend under a figure; 0 columns: one row, or two columns of more than four handles."""
+    columns = columns or (2 if len(handles) > 4 else len(handles))
     figure.legend(handles=handles, loc="outside lower center", ncols=max(columns, 1),
                   frameon=False, fontsize=8.5, columnspacing=1.4, handletextpad=0.4)  # fmt: skip
 

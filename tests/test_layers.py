@@ -122,6 +122,7 @@ ROOMS = {
         "interpret.contributions.plots",
         "interpret.contributions.figures",
         "interpret.profiles.plots",
+        "enrichment.report.correlation_plots",
     },
     "logomaker": {"interpret.contributions.plots", "interpret.profiles.plots"},
     "pandas": {"interpret.contributions.plots", "interpret.profiles.plots"},
@@ -197,6 +198,8 @@ def test_only_the_command_line_prints(path):
         "import mfdvep.cli.main",
         "from mfdvep.cli.main import mfdvep; mfdvep(['--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['score', '--help'], standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['attribute', '--help'], "
+        "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
         "standalone_mode=False)",
     ],

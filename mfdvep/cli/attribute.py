@@ -51,7 +51,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--figures", type=click.IntRange(min=0), default=12, show_default=True,
               help="Places that figures are drawn of, in a folder.")  # fmt: skip
 @click.option("--logo-flank", type=click.IntRange(3, 200), default=30, show_default=True,
-              help="Bases of a logo on each side of the centre.")  # fmt: skip
+              help="Bases of a logo on each side of a variant, or of a region's "
+              "largest scores.")  # fmt: skip
 @click.option("-o", "--output", type=_PATH, required=True,
               help="NAME.parquet, NAME.npz, or a folder: scores, bedGraph, figures.")  # fmt: skip
 @click.option("-f", "--fasta", envvar="MFDVEP_FASTA", help="Indexed reference; not needed for "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mfdvep.cli.data_folder import data_option
+from mfdvep.cli.parameters import Block, Quantiles
 from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import MfdvepError
 
@@ -17,51 +18,23 @@ if TYPE_CHECKING:
     from mfdvep.enrichment.preparing import EnrichOptions
 
 _PATH = click.Path(path_type=Path)
-_LABEL = "LABEL"  # INFO key that mfdvep variants writes
-
-
-class _Quantiles(click.ParamType):
-    """Numbers with commas between them."""
-
-    name = "Q,Q..."
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(text) for text in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r}: expected numbers such as 0.9,0.99", param, ctx)
-
-
-class _Block(click.ParamType):
-    """A number of bases, or contig."""
-
-    name = "BASES|contig"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
-        if value is None or value == "contig":
-            return None
-        try:
-            if int(value) > 0:
-                return int(value)
-        except ValueError:
-            pass
-        self.fail(f"{value!r}: expected a number of bases, or contig", param, ctx)
+_NOT_OF_CORRELATION = (
+    "gtex", "gnomad", "quantiles", "group_by", "block", "bootstrap", "permute", "seed", "legacy",
+)  # fmt: skip
 
 
 @click.command()
 @click.argument("scores", type=_PATH, required=False)
-@click.option("--gtex", "preset", flag_value="gtex", help="The paper's cuts for eQTL variants: "
+@click.option("--gtex", is_flag=True, help="The paper's cuts for eQTL variants: "
               "|effect| above its .9, .95, .99 quantile.")  # fmt: skip
-@click.option("--gnomad", "preset", flag_value="gnomad", help="The paper's cuts for rare variants: "
+@click.option("--gnomad", is_flag=True, help="The paper's cuts for rare variants: "
               "both tails, .1/.9, .01/.99, .001/.999.")  # fmt: skip
 @click.option("--labels", metavar="KEY", help="Column of SCORES, or INFO key of --variants, with 1 "
-              f"and 0.  [default: {_LABEL}]")  # fmt: skip
+              "and 0.  [default: LABEL, or a column label]")  # fmt: skip
 @click.option("--variants", type=_PATH, help="Labelled VCF, BCF or Parquet; default: SCORES has "
               "the labels (mfdvep score --labels).")  # fmt: skip
 @click.option("--baseline", type=_PATH, help="Matrix of another model to compare with.")
-@click.option("--quantiles", type=_Quantiles(), help="Above 0.5; default: of the preset, or "
+@click.option("--quantiles", type=Quantiles(), help="Above 0.5; default: of the preset, or "
               "0.9,0.95,0.99.")  # fmt: skip
 @click.option(
     "--sided",
@@ -72,7 +45,7 @@ class _Block(click.ParamType):
 @click.option("--tracks", multiple=True, help="A track's name, or a file of names; repeat.")
 @click.option("--group-by", multiple=True, help="Column of the tracks to average odds ratios by; "
               "repeat.  [default: assay, target]")  # fmt: skip
-@click.option("--block", type=_Block(), default="1000000", show_default=True,
+@click.option("--block", type=Block(), default="1000000", show_default=True,
               help="What the bootstrap draws together.")  # fmt: skip
 @click.option("--bootstrap", type=click.IntRange(min=0), default=1000, show_default=True,
               help="Samples for intervals over blocks.")  # fmt: skip
@@ -92,7 +65,8 @@ class _Block(click.ParamType):
 @click.option("--threads", type=click.IntRange(min=1), help="Default: all cores.")
 @click.option("--force", is_flag=True, help="Overwrite the report.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
-def enrich(scores: Path | None, preset: str | None, output: Path | None, **given: Any) -> None:
+@click.pass_context
+def enrich(ctx: click.Context, scores: Path | None, output: Path | None, **given: Any) -> None:
     """Tell how well the effects in SCORES separate variants with label 1 from those with 0.
 
     SCORES is a matrix of `mfdvep score --matrix`, or any Parquet table with chrom, pos, ref, alt
@@ -112,23 +86,25 @@ def enrich(scores: Path | None, preset: str | None, output: Path | None, **given
         -o demo/labelled.mfd.vcf.gz --matrix demo/labelled.parquet
     """
     from mfdvep.cli.enrich_set import scored_set
-    from mfdvep.enrichment.report.folder import check_report
 
+    presets = [name for name in ("gtex", "gnomad") if given[name]]
+    if len(presets) > 1:
+        raise click.UsageError("--gtex and --gnomad are cuts for different sets; give one of them")
     if given["element"] and not given["correlation"]:
         raise click.UsageError("--element goes with --correlation")
-    if given["correlation"] and (given["legacy"] or given["permute"] or given["quantiles"]):
-        raise click.UsageError("--correlation has no --quantiles, --permute or --legacy")
+    if given["correlation"]:
+        _check_correlation(ctx, given)
     if output is not None:
         inputs = [p for p in (scores, given["variants"], given["baseline"]) if p is not None]
-        check_report(output, apart=inputs, force=given["force"])
+        _check_output(output, inputs, given)
     if scores is None:
-        if preset is None:
+        if not presets:
             raise click.UsageError("give SCORES, or --gtex or --gnomad for a set that is known")
-        scores = scored_set(preset, given)
+        scores = scored_set(presets[0], given)
     if given["correlation"]:
         _correlate(scores, output, given)
     else:
-        _enrich(scores, preset or "", output, given)
+        _enrich(scores, presets[0] if presets else "", output, given)
 
 
 def show_summary(matrix: Path, key: str) -> None:
@@ -148,6 +124,30 @@ def show_summary(matrix: Path, key: str) -> None:
     click.echo(f"\n{terminal_table(found)}", err=True, nl=False)
 
 
+def _check_correlation(ctx: click.Context, given: dict[str, Any]) -> None:
+    """Refuse options that a correlation has no use for."""
+    for name in _NOT_OF_CORRELATION:
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--correlation has no --{name.replace('_', '-')}")
+    if given["sided"] == "both":
+        raise click.UsageError("--correlation has no tails: --sided absolute, upper or lower")
+
+
+def _check_output(output: Path, inputs: list[Path], given: dict[str, Any]) -> None:
+    """Refuse a folder that cannot become a report, before any work."""
+    if given["correlation"]:
+        from mfdvep.enrichment.report.correlation_report import check_correlation as check
+    else:
+        from mfdvep.enrichment.report.folder import check_report as check
+    check(output, apart=inputs, force=given["force"])
+
+
+def _say_where(output: Path, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(f"mfdvep: {output / 'report.html'} has the figures and how to read them",
+                   err=True)  # fmt: skip
+
+
 def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any]) -> None:
     from mfdvep.enrichment.engine import enrich as analyse
     from mfdvep.enrichment.report.folder import write_report
@@ -156,7 +156,7 @@ def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any
     with progress_bar("enrichment", "tracks", quiet=given["quiet"]) as bar:
         found = analyse(
             scores,
-            given["labels"] or _LABEL,
+            given["labels"],
             labelled=given["variants"],
             baseline=given["baseline"],
             preset=preset,
@@ -168,9 +168,7 @@ def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any
     click.echo(terminal_table(found), nl=False)
     if output is not None:
         write_report(found, output, force=given["force"])
-        if not given["quiet"]:
-            click.echo(f"mfdvep: {output / 'report.html'} has the figures and how to read them",
-                       err=True)  # fmt: skip
+        _say_where(output, quiet=given["quiet"])
 
 
 def _options(given: dict[str, Any]) -> EnrichOptions:
@@ -197,7 +195,7 @@ def _correlate(scores: Path, output: Path | None, given: dict[str, Any]) -> None
     with progress_bar("correlating", "tracks", quiet=given["quiet"]) as bar:
         found = correlate(
             scores,
-            given["labels"] or _LABEL,
+            given["labels"],
             labelled=given["variants"],
             baseline=given["baseline"],
             element=given["element"],
@@ -205,9 +203,10 @@ def _correlate(scores: Path, output: Path | None, given: dict[str, Any]) -> None
             command=_command(),
             progress=bar,
         )
-    click.echo(correlation_table(found))
+    click.echo(correlation_table(found), nl=False)
     if output is not None:
         write_correlation(found, output, force=given["force"])
+        _say_where(output, quiet=given["quiet"])
 
 
 def _command() -> str:

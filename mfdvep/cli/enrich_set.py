@@ -10,6 +10,7 @@ import click
 from mfdvep.cli.data_folder import labelled_set
 from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import InputError
+from mfdvep.files import sha256
 
 SHIFTS = {"gtex": "11", "gnomad": "7"}
 """Source: science.md "Variant effects": what the paper's runs averaged over."""
@@ -19,8 +20,8 @@ _LABEL = "LABEL"
 def scored_set(preset: str, given: dict[str, Any]) -> Path:
     """Return the matrix of the labelled set of a preset, scored now if it is not there.
 
-    It lies beside the set, under its name and the model's: SET.MODEL-HASH.parquet. One that is
-    older than the set is made again.
+    It lies beside the set, named by what it was made of: SET-HASH.MODEL-HASH.parquet. One of
+    another reference than the one that is given is made again.
 
     Parameters
     ----------
@@ -43,17 +44,33 @@ def scored_set(preset: str, given: dict[str, Any]) -> Path:
         )
     model = load_model(given["model"] or DEFAULT_MODEL)
     name, digest = model.provenance["name"], model.provenance["sha256"]
-    stem = labelled.with_name(f"{preset}.{name}-{digest[:8]}")
-    matrix = stem.with_name(f"{stem.name}.parquet")
-    if matrix.is_file() and matrix.stat().st_mtime >= labelled.stat().st_mtime:
+    stem = f"{preset}-{sha256(labelled)[:8]}.{name}-{digest[:8]}"
+    matrix = labelled.with_name(f"{stem}.parquet")
+    if matrix.is_file() and _is_of_reference(matrix, given["fasta"]):
         return matrix
     if given["fasta"] is None:
         raise InputError(
             f"{labelled} is not scored with {name} yet; give the reference, -f genome.fa or "
             "MFDVEP_FASTA, and it will be"
         )
-    _score(labelled, matrix, stem.with_name(f"{stem.name}.mfd.vcf.gz"), model, preset, given)
+    try:
+        _score(labelled, matrix, labelled.with_name(f"{stem}.mfd.vcf.gz"), model, preset, given)
+    except BaseException as error:
+        if not isinstance(error, Exception):  # the scorer's note names an option of mfdvep score
+            error.__notes__ = ["what is scored stays; the same command goes on with it"]
+        raise
     return matrix
+
+
+def _is_of_reference(matrix: Path, fasta: str | None) -> bool:
+    """Return whether a matrix was scored on this reference; True where none is given."""
+    from mfdvep.genomics.genome import Genome
+    from mfdvep.scoring.effect_file import EffectFile
+
+    if fasta is None:
+        return True
+    with Genome(fasta) as genome:
+        return EffectFile(matrix).provenance["reference"]["fingerprint"] == genome.fingerprint
 
 
 def _score(

@@ -51,8 +51,9 @@ def probe(features: tuple[str, ...], labels: Path, output: Path | None, **given:
 
     \b
     Example:
-      mfdvep features enhancers.bed -f genome.fa -o regulome45.parquet
       mfdvep probe regulome45.parquet enhancers.labels.tsv --match gc -o enhancers.probe
+    after
+      mfdvep features enhancers.bed -f genome.fa -o regulome45.parquet
     """
     from mfdvep.interpret.probes.design import models_of
     from mfdvep.interpret.probes.fitting import PENALTIES, Fitting

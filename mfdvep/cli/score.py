@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.parameters import Count, Share
 from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import MfdvepError
 
@@ -26,7 +27,6 @@ _PASSED = (
     "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "replace", "resume", "force",
 )  # fmt: skip
 _OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
-_MOST_WINDOWS = 1 << 16  # more than any memory holds, but no overflow
 _SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
 
 
@@ -38,37 +38,6 @@ def default_output(vcf: str) -> str:
 
 def _stem(name: str) -> str:
     return next((name.removesuffix(end) for end in _ENDINGS if name.endswith(end)), name)
-
-
-class _Share(click.ParamType):
-    """A count such as 100, or a share such as 1%."""
-
-    name = "N|N%"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        number = value.removesuffix("%")
-        try:
-            if float(number) >= 0 and (number != value or number.isdigit()):
-                return value
-        except ValueError:
-            pass
-        self.fail(f"{value!r}: expected a count such as 100, or a share such as 1%", param, ctx)
-
-
-class _Count(click.ParamType):
-    """A number of windows, or auto."""
-
-    name = "N|auto"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
-        if value == "auto":
-            return value
-        try:
-            if 1 <= int(value) <= _MOST_WINDOWS:
-                return int(value)
-        except ValueError:
-            pass
-        self.fail(f"{value!r}: expected auto, or a count from 1 to {_MOST_WINDOWS}", param, ctx)
 
 
 def too_many(limit: str, status: Mapping[str, int]) -> bool:
@@ -113,7 +82,10 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     "declared.",
 )
 @click.option(
-    "--info", multiple=True, metavar="KEY", help="Keep INFO KEY as a column of the matrix; repeat."
+    "--info",
+    multiple=True,
+    metavar="KEY",
+    help="Keep INFO KEY as a column of the matrix (of a Flag 1 and 0); repeat.",
 )
 @click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
 @click.option(
@@ -173,13 +145,13 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     show_default=True,
     help="Of convolutions and products; see mfdvep selftest.",
 )
-@click.option("--batch-size", type=_Count(), default="auto", show_default=True,
+@click.option("--batch-size", type=Count(), default="auto", show_default=True,
               help="Windows whose activations are held at once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
 @click.option("--write-index", is_flag=True, help="Write the .tbi or .csi of the output.")
 @click.option("--check", is_flag=True, help="Score nothing: say what scoring would come to.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if an ALT has no score.")
-@click.option("--max-unscored", type=_Share(), help="Exit with 3 if more ALTs have no score.")
+@click.option("--max-unscored", type=Share(), help="Exit with 3 if more ALTs have no score.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was interrupted, if any.")
 @click.option("--replace", is_flag=True, help="Replace an earlier annotation by mfdvep.")
 @click.option("--no-version", is_flag=True, help="No versions and no command in the outputs.")
@@ -203,7 +175,8 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
 
     if options["strict"] and options["max_unscored"]:
         raise click.UsageError("--strict is --max-unscored 0; give one of them")
-    if (options["labels"] or options["info"]) and not options["matrix"]:
+    # a check writes nothing, and so needs no file for them
+    if (options["labels"] or options["info"]) and not (options["matrix"] or check):
         raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
     if threads:
         torch.set_num_threads(threads)

@@ -17,6 +17,7 @@ from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.sample import Sample, Tagged
 from mfdvep.model.tracks import TrackTable
 
+_Drawn = tuple[float, np.ndarray, int]  # a value, it in each sample, blocks that tell of it
 _FIRST = ("biological", "combined", "baseline", "technical")
 
 
@@ -52,7 +53,8 @@ def group_rows(
         members = np.array([value == name for value in table[column]]) & np.isfinite(values)
         if not members.any():
             continue
-        low, high = percentile_interval(_mean(drawn[members]))
+        spread = max(tagged[i].spread for i in np.flatnonzero(members))
+        low, high = percentile_interval(_mean(drawn[members]), spread)
         rows.append(
             {
                 "kind": [kind.name],
@@ -81,6 +83,7 @@ def comparisons(sample: Sample, kinds: Sequence[Kind], cuts: Sequence[Cut]) -> C
             k.name: (
                 float(odds_ratios(sample, [k.unions[number].tagged])[0]),
                 k.unions[number].drawn.astype(np.float64),
+                k.unions[number].tagged.spread,
             )
             for k in kinds
         }
@@ -99,13 +102,14 @@ def _row(
     cut: str,
     first: str,
     second: str,
-    found: dict[str, tuple[float, np.ndarray]],
+    found: dict[str, _Drawn],
     scale: str,
     compare: Callable[..., np.ndarray],
 ) -> Columns:
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(compare(found[first][0], found[second][0]))
-        low, high = percentile_interval(compare(found[first][1], found[second][1]))
+        drawn = compare(found[first][1], found[second][1])
+    low, high = percentile_interval(drawn, min(found[first][2], found[second][2]))
     return {
         "measure": [measure],
         "cut": [cut],
@@ -120,19 +124,20 @@ def _row(
     }
 
 
-def _mean_over_tracks(sample: Sample, kind: Kind, number: int) -> tuple[float, np.ndarray]:
+def _mean_over_tracks(sample: Sample, kind: Kind, number: int) -> _Drawn:
     tagged = [track.cuts[number].tagged for track in kind.tracks]
     values = odds_ratios(sample, tagged)
     known = np.isfinite(values)
     if not known.any():
-        return np.nan, np.full(len(sample.weights), np.nan)
-    return float(values[known].mean()), _mean(kind.drawn[number][known])
+        return np.nan, np.full(len(sample.weights), np.nan), 0
+    spread = max(t.spread for t in tagged)
+    return float(values[known].mean()), _mean(kind.drawn[number][known]), spread
 
 
-def _auroc(sample: Sample, kind: Kind) -> tuple[float, np.ndarray]:
+def _auroc(sample: Sample, kind: Kind) -> _Drawn:
     groups = groups_of(sort_with_labels(kind.largest, sample.positive))
     drawn = weighted_auroc(kind.largest, sample.positive, sample.weights, sample.blocks)
-    return auroc(groups), drawn
+    return auroc(groups), drawn, sample.n_blocks
 
 
 def _mean(drawn: np.ndarray) -> np.ndarray:

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
-from scipy.stats import t as student
 
-from mfdvep import __version__
-from mfdvep.averages import mean_and_interval
+from mfdvep.averages import means_and_intervals
 from mfdvep.enrichment.counting import stacked
-from mfdvep.enrichment.labels import read_labels
+from mfdvep.enrichment.labels import Labels, default_key, read_labels
+from mfdvep.enrichment.measures.correlations import FEWEST, pearson, spearman
 from mfdvep.enrichment.measures.cuts import ranking_score
-from mfdvep.enrichment.measures.odds import Z, adjusted
-from mfdvep.enrichment.preparing import EnrichOptions, views_of
+from mfdvep.enrichment.measures.odds import adjusted
+from mfdvep.enrichment.preparing import EnrichOptions, file_of, record_of, tracks_of, views_of
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.score_table import open_scores
-from mfdvep.enrichment.selecting import select_rows
+from mfdvep.enrichment.selecting import Tested, select_rows
 from mfdvep.enrichment.views import View
 from mfdvep.errors import InputError
-from mfdvep.files import sha256
 from mfdvep.model.tracks import TrackTable
 
 ALL = "(all)"
 """Name of the element that is all variants together."""
-_FEWEST = 4  # variants, below which Fisher's interval is not defined
+SIDES = ("upper", "lower", "absolute")
+_AT_ONCE = 1 << 22  # effects that are ranked together: some 200 MB
 _MEASURES = ("pearson", "spearman")
+_ENDS = ("", "_low", "_high", "_p")
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,22 @@ class Correlation:
 
     Attributes
     ----------
-    counts, settings
-        As in `Enrichment`, without what is of classes; "elements" in the counts.
+    counts
+        As in `Enrichment`, without what is of classes; elements (that are correlated),
+        elements_left_out (with fewer than 4 variants), no_element (variants that name none, 0
+        where none does).
+    settings
+        labels, element, sided ("upper" for the signed effect, "lower" for minus the effect,
+        "absolute"); n_tracks, kinds, where, tracks, command, mfdvep, scores, labelled, baseline,
+        provenance, flagged as in `Enrichment`.
     elements
         kind, track, element ("(all)" for all variants together), n, and pearson and spearman, each
         with _low, _high (95 %), _p and _q (Benjamini and Hochberg over the tracks of a kind and
-        element).
+        element). Kind by kind: all variants first, then elements by name; tracks in their order.
     means
-        kind, track, n_elements, and mean_pearson and mean_spearman over the elements, with _low
-        and _high (Student's t over elements); only where variants name elements.
+        kind, track, n_elements (whose correlation is defined), and mean_pearson and mean_spearman
+        over the elements, with _low and _high (Student's t over elements). A row a row of all
+        variants; without a column where no element is correlated.
     track_table
         The tracks' metadata.
     """
@@ -60,7 +66,7 @@ class Correlation:
 
 def correlate(
     scores: str | Path,
-    key: str = "LABEL",
+    key: str | None = None,
     *,
     labelled: str | Path | None = None,
     baseline: str | Path | None = None,
@@ -78,135 +84,172 @@ def correlate(
     element
         Column or INFO key by which variants are grouped; None: ELEMENT where there is one.
     options
-        Its tracks, and its side: None takes signed effects, "absolute" their size.
+        Its tracks, and its side: None or "upper" takes signed effects, "lower" minus the effects,
+        "absolute" their size.
 
     Raises
     ------
     InputError
-        See `enrich`; labels that are all equal; no element has 4 variants.
+        See `enrich`; labels that are all equal; fewer than 4 variants; another side.
     """
     options = options or EnrichOptions()
-    source = open_scores(scores, exclude=(key,) if labelled is None else ())
+    options = replace(options, sided=options.sided or "upper")
+    if options.sided not in SIDES:
+        raise InputError(
+            f"side {options.sided!r}: a correlation has no tails; expected absolute (the size of "
+            "effects), upper (effects as they are, the default) or lower (with the sign turned)"
+        )
+    columns = [name for name in (key, element) if name]
+    source = open_scores(scores, exclude=columns if labelled is None else ())
+    key = key or default_key(source, labelled)
     other = None if baseline is None else open_scores(baseline)
     labels = read_labels(source, key, labelled=labelled, element=element)
-    tested = select_rows(source, labels, baseline=other)
+    tested = select_rows(
+        source,
+        labels,
+        tracks=tracks_of(source, options),
+        baseline=other,
+        baseline_tracks=tracks_of(other, options),
+        by_element=True,
+    )
     values = labels.values[tested.rows]
-    if values.min() == values.max():
-        raise InputError(f"all {len(values):,} labels {key} are {values[0]:g}; expected quantities")
-    names = [labels.elements[i] for i in tested.rows]
-    members = {ALL: np.arange(len(values))}
-    for name in sorted(set(names) - {""}):
-        members[name] = np.flatnonzero(np.array(names) == name)
-    kept = {name: rows for name, rows in members.items() if len(rows) >= _FEWEST}
-    if not kept:
-        raise InputError(
-            f"{len(values)} labelled and scored variants; expected {_FEWEST} or more to correlate"
-        )
+    _check(values, key)
+    members, counts = _members(labels, tested)
     views = views_of(source, other, tested, options)
     total, done = sum(len(view.tracks) for view in views), 0
-    rows: list[Columns] = []
-    for view in views:
-        found = _of_kind(view, values, kept, options.sided or "upper")
-        rows += found
-        done += len(view.tracks)
+
+    def report(n: int) -> None:
+        nonlocal done
+        done += n
         if progress is not None:
             progress(done, total)
-    elements = stacked(rows)
-    few = len(members) - len(kept)
+
+    tables, means = [], []
+    for view in views:
+        found = _of_kind(view, values, members, options.sided, progress=report)
+        tables += found
+        means += [_means(found[1:])] if found[1:] else []
+    flagged = [*_about_elements(counts), *_about_values(tables)]
+    if all(np.isnan(table["spearman"]).all() for table in tables):
+        raise InputError(
+            f"on each track the effects of all {len(values):,} variants are equal; there is "
+            "nothing to correlate"
+        )
     return Correlation(
-        counts={**tested.counts, "elements": len(kept) - (ALL in kept)},
+        counts={**tested.counts, **counts},
         settings={
-            "labels": key,
             "element": element,
-            "sided": options.sided or "upper",
-            "n_tracks": len(views[-1].tracks),
-            "kinds": [view.name for view in views],
-            "command": command,
-            "mfdvep": __version__,
-            "scores": {"file": Path(scores).name, "sha256": sha256(scores)},
-            "provenance": source.provenance,
-            "flagged": [f"{few} elements have fewer than {_FEWEST} variants: left out"] * bool(few),
+            "sided": options.sided,
+            "flagged": flagged,
+            **record_of(views, options, labels=key, command=command),
+            "scores": file_of(scores),
+            "labelled": file_of(labelled),
+            "baseline": file_of(baseline),
         },
-        elements=elements,
-        means=_means(elements) if len(kept) > 1 else {},
+        elements=stacked(tables),
+        means=stacked(means),
         track_table=source.tracks.take(views[-1].tracks),
     )
 
 
+def _check(values: np.ndarray, key: str) -> None:
+    """Refuse labels that nothing can be correlated with."""
+    if len(values) < FEWEST:
+        raise InputError(
+            f"{len(values)} labelled and scored variants; expected {FEWEST} or more to correlate"
+        )
+    if values.min() == values.max():
+        raise InputError(f"all {len(values):,} labels {key} are {values[0]:g}; expected quantities")
+
+
+def _members(labels: Labels, tested: Tested) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Return which of the tested variants are of each element, and what is counted of elements."""
+    names = np.array([labels.elements[i] for i in tested.rows], dtype=object)
+    different, of = np.unique(names, return_inverse=True)
+    order = np.argsort(of, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(of))[:-1])
+    found = dict(zip(different.tolist(), parts, strict=True))
+    unnamed = found.pop("", np.arange(0))
+    if ALL in found:
+        raise InputError(f"an element is called {ALL}, which stands for all variants; rename it")
+    kept = {name: rows for name, rows in found.items() if len(rows) >= FEWEST}
+    counts = {
+        "elements": len(kept),
+        "elements_left_out": len(found) - len(kept),
+        "no_element": len(unnamed) if found else 0,
+    }
+    return {ALL: np.arange(len(names)), **kept}, counts
+
+
 def _of_kind(
-    view: View, labels: np.ndarray, members: dict[str, np.ndarray], sided: str
+    view: View,
+    labels: np.ndarray,
+    members: dict[str, np.ndarray],
+    sided: str,
+    *,
+    progress: Callable[[int], None],
 ) -> list[Columns]:
     """Return the rows of a kind, a table an element."""
-    found: dict[str, list[np.ndarray]] = {name: [] for name in members}  # (2, k) each
+    found: dict[str, list[np.ndarray]] = {name: [] for name in members}  # (2, 4, k) each
+    step = max(1, _AT_ONCE // len(labels))
     for block in view.blocks():
-        score = ranking_score(block, sided).astype(np.float64)
-        for name, variants in members.items():
-            x, y = score[:, variants], labels[variants]
-            ranks = rankdata(x, axis=1), rankdata(y)
-            found[name].append(np.stack([_pearson(x, y), _pearson(*ranks)]))
+        for start in range(0, len(block), step):
+            score = ranking_score(block[start : start + step], sided).astype(np.float64)
+            for name, variants in members.items():
+                x, y = score[:, variants], labels[variants]
+                found[name].append(np.stack([pearson(x, y), spearman(x, y)]))
+            progress(len(score))
     tables = []
     for name, parts in found.items():
-        both, n = np.concatenate(parts, axis=1), len(members[name])  # (2, T)
+        both = np.concatenate(parts, axis=2)  # (2, 4, T)
+        n = both.shape[2]
         table: Columns = {
-            "kind": [view.name] * both.shape[1],
+            "kind": [view.name] * n,
             "track": view.track_names,
-            "element": [name] * both.shape[1],
-            "n": [n] * both.shape[1],
+            "element": [name] * n,
+            "n": [len(members[name])] * n,
         }
-        for measure, r in zip(_MEASURES, both, strict=True):
-            table |= _with_interval(measure, r, n)
+        for measure, columns in zip(_MEASURES, both, strict=True):
+            table |= {f"{measure}{end}": c for end, c in zip(_ENDS, columns, strict=True)}
+            table[f"{measure}_q"] = adjusted(columns[3])
         tables.append(table)
     return tables
 
 
-def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return Pearson's correlation of each row of x (k, n) with y (n,); NaN for a constant."""
-    x, y = x - x.mean(1, keepdims=True), y - y.mean()
-    # divided first, so that squares of small effects stay numbers
-    largest = np.abs(x).max(1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = x / largest
-        r = (x @ y) / np.sqrt((x * x).sum(1) * (y @ y))
-    return np.clip(r, -1, 1)
+def _means(tables: list[Columns]) -> Columns:
+    """Return the means over elements of the tracks of a kind, of a table an element."""
+    columns: Columns = {name: tables[0][name] for name in ("kind", "track")}
+    for measure in _MEASURES:
+        values = np.stack([np.asarray(table[measure]) for table in tables])  # (E, T)
+        n, *found = means_and_intervals(values)
+        columns["n_elements"] = n.astype(np.int64)
+        columns |= {f"mean_{measure}{end}": c for end, c in zip(_ENDS, found, strict=False)}
+    return columns
 
 
-def _with_interval(name: str, r: np.ndarray, n: int) -> Columns:
-    """Return NAME, its 95 % interval, p and q.
-
-    Source: Fisher 1921 (Pearson); Bonett, Wright 2000 (Spearman's variance); p of Student's t.
-    """
-    extra = r * r / 2 if name == "spearman" else np.zeros(len(r))
-    half = Z * np.sqrt((1 + extra) / (n - 3))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        middle = np.arctanh(r)
-        t = r * np.sqrt((n - 2) / (1 - r * r))
-    p = 2 * student.sf(np.abs(t), n - 2)
-    return {
-        name: r,
-        f"{name}_low": np.tanh(middle - half),
-        f"{name}_high": np.tanh(middle + half),
-        f"{name}_p": p,
-        f"{name}_q": adjusted(p),
-    }
+def _about_elements(counts: dict[str, int]) -> list[str]:
+    """Return what a reader should know of the elements, a sentence each."""
+    said = []
+    if few := counts["elements_left_out"]:
+        said.append(
+            f"elements with fewer than {FEWEST} variants: {few}; they count only among all variants"
+        )
+    if n := counts["no_element"]:
+        said.append(f"variants that name no element: {n}; they count only among all variants")
+    return said
 
 
-def _means(elements: Columns) -> Columns:
-    """Return the mean over elements of each kind and track."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    columns = (elements[name] for name in ("kind", "track", "element"))
-    for i, (kind, track, element) in enumerate(zip(*columns, strict=True)):
-        if element != ALL:
-            groups.setdefault((kind, track), []).append(i)
-    rows: list[Columns] = []
-    for (kind, track), at in groups.items():
-        row: Columns = {"kind": [kind], "track": [track], "n_elements": [len(at)]}
-        for measure in _MEASURES:
-            mean, interval = mean_and_interval(np.asarray(elements[measure])[at])
-            low, high = interval or (None, None)
-            row |= {
-                f"mean_{measure}": np.array([mean], dtype=np.float64),
-                f"mean_{measure}_low": np.array([low], dtype=np.float64),
-                f"mean_{measure}_high": np.array([high], dtype=np.float64),
-            }
-        rows.append(row)
-    return stacked(rows)
+def _about_values(tables: list[Columns]) -> list[str]:
+    """Return which tracks and elements have no correlation, a sentence each."""
+    said, no_labels = [], set()
+    for table in tables:
+        kind, name = table["kind"][0], str(table["element"][0])
+        missing = int(np.isnan(table["spearman"]).sum())
+        if name == ALL and missing:
+            said.append(f"{missing} tracks have one {kind} effect for all variants: no correlation")
+        elif missing == len(table["track"]):
+            no_labels.add(name)
+    if no_labels:
+        names = ", ".join(sorted(no_labels)[:5]) + (" ..." if len(no_labels) > 5 else "")
+        said.append(f"elements of equal labels or effects: {names}; they have no correlation")
+    return said

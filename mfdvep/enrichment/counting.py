@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mfdvep.enrichment.measures.matched import mantel_haenszel, mantel_haenszel_p
+from mfdvep.enrichment.measures.matched import mantel_haenszel, matched_p
 from mfdvep.enrichment.measures.odds import (
     Estimates,
     conditional,
@@ -39,24 +39,12 @@ def count_columns(sample: Sample, tagged: Sequence[Tagged]) -> Columns:
     columns |= estimate_columns("conditional", conditional(tables))
     columns["p_fisher"] = fisher_p(tables)
     if len(sample.strata):
-        columns |= estimate_columns(
-            "matched", mantel_haenszel([t.moments for t in tagged if t.moments])
+        found = [t.moments for t in tagged if t.moments is not None]
+        columns |= estimate_columns("matched", mantel_haenszel(found))
+        columns["p_matched"] = np.array(
+            [matched_p(m, np.array([m.observed], dtype=np.int64))[0] for m in found]
         )
-        columns["p_matched"] = matched_p(
-            tagged, np.array([[t.moments.observed] for t in tagged if t.moments])
-        )[:, 0]
     return columns
-
-
-def matched_p(tagged: Sequence[Tagged], observed: np.ndarray) -> np.ndarray:
-    """Return p of the test within matched sets, (T, P), for counts of tagged positives (T, P).
-
-    What is expected, and its variance, are the same for labels permuted within the sets.
-    """
-    found = [t.moments for t in tagged if t.moments is not None]
-    expected = np.array([[m.expected] for m in found])
-    variance = np.array([[m.variance] for m in found])
-    return mantel_haenszel_p(observed, expected, variance)
 
 
 def estimate_columns(name: str, found: Estimates) -> Columns:
@@ -70,8 +58,3 @@ def stacked(rows: Sequence[Columns]) -> Columns:
         name: np.concatenate([np.asarray(row[name]) for row in rows]) if rows else []
         for name in (rows[0] if rows else ())
     }
-
-
-def repeated(value: str, n: int) -> list[str]:
-    """Return a column of n equal texts."""
-    return [value] * n

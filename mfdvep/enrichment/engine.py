@@ -7,24 +7,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mfdvep import __version__
 from mfdvep.enrichment.comparing import comparisons
 from mfdvep.enrichment.kinds import Kind, measure_kind
-from mfdvep.enrichment.labels import read_labels
+from mfdvep.enrichment.labels import default_key, read_labels
 from mfdvep.enrichment.legacy import legacy_columns
 from mfdvep.enrichment.measures.cuts import TIES, cuts_of
 from mfdvep.enrichment.preparing import (
     EnrichOptions,
     block_sentence,
     counts_of,
+    file_of,
     flags_of,
     group_columns,
+    record_of,
     sample_of,
+    tracks_of,
     views_of,
 )
 from mfdvep.enrichment.presets import OTHER, PRESETS
 from mfdvep.enrichment.results import Enrichment
-from mfdvep.enrichment.score_table import open_scores
+from mfdvep.enrichment.score_table import ScoreTable, open_scores
 from mfdvep.enrichment.selecting import select_rows
 from mfdvep.enrichment.summarising import (
     curves_of,
@@ -38,12 +40,11 @@ from mfdvep.enrichment.summarising import (
     track_rows,
     variant_rows,
 )
-from mfdvep.files import sha256
 
 
 def enrich(
     scores: str | Path,
-    key: str = "LABEL",
+    key: str | None = None,
     *,
     labelled: str | Path | None = None,
     baseline: str | Path | None = None,
@@ -60,7 +61,7 @@ def enrich(
     scores
         Matrix of `mfdvep score --matrix`, or a flat Parquet table with a column a score.
     key, labelled
-        See `read_labels`.
+        See `read_labels`; a key of None is LABEL, or the column label of the scores.
     baseline
         Matrix of another model on the same variants, whose combined effects are a further kind.
     preset
@@ -82,11 +83,18 @@ def enrich(
         tracks, that are not there.
     """
     options = options or EnrichOptions()
-    source = open_scores(scores, exclude=(key,) if labelled is None else ())
+    source = open_scores(scores, exclude=(key,) if key and labelled is None else ())
+    key = key or default_key(source, labelled)
     other = None if baseline is None else open_scores(baseline)
     columns = group_columns(source, options.group_by)
     labels = read_labels(source, key, labelled=labelled)
-    tested = select_rows(source, labels, baseline=other)
+    tested = select_rows(
+        source,
+        labels,
+        tracks=tracks_of(source, options),
+        baseline=other,
+        baseline_tracks=tracks_of(other, options),
+    )
     sample = sample_of(tested, labels, key, options)
     chosen = PRESETS.get(preset, OTHER)
     cuts, flagged = cuts_of(
@@ -107,15 +115,14 @@ def enrich(
         threads = options.threads or os.cpu_count() or 1
         kinds.append(measure_kind(view, sample, cuts, threads=threads, progress=report))
         done += len(view.tracks)
-    flagged += flags_of(kinds, sample, labels, tested)
+    if isinstance(source, ScoreTable):
+        flagged.append(f"columns taken as scores: {', '.join(views[-1].track_names)}")
+    flagged += flags_of(kinds, sample, tested)
     tables = {view.name: view.scores.tracks.take(view.tracks) for view in views}
     at_cuts = cut_rows(sample, kinds, cuts)
     permutation = permutation_rows(sample, kinds, cuts) if options.n_permutations else None
     settings: dict[str, Any] = {
         "preset": preset,
-        "labels": key,
-        "positives": chosen.positives,
-        "negatives": chosen.negatives,
         "sided": cuts[0].sided,
         "quantiles": [cut.quantile for cut in cuts],
         "ties": TIES,
@@ -123,17 +130,11 @@ def enrich(
         "n_bootstrap": options.n_bootstrap,
         "n_permutations": options.n_permutations,
         "seed": options.seed,
-        "where": list(options.where),
-        "tracks": list(options.names),
-        "n_tracks": len(views[-1].tracks),
-        "kinds": [view.name for view in views],
-        "command": command,
-        "mfdvep": __version__,
-        "scores": _file(scores),
-        "labelled": _file(labelled),
-        "baseline": _file(baseline),
-        "provenance": source.provenance,
         "flagged": flagged,
+        **record_of(views, options, labels=key, command=command),
+        "scores": file_of(scores),
+        "labelled": file_of(labelled),
+        "baseline": file_of(baseline),
     }
     return Enrichment(
         counts=counts_of(tested, sample),
@@ -152,7 +153,3 @@ def enrich(
         legacy={view.name: legacy_columns(view, sample, cuts) for view in views} if legacy else {},
         track_table=source.tracks.take(views[-1].tracks),
     )
-
-
-def _file(path: str | Path | None) -> dict[str, str] | None:
-    return None if path is None else {"file": Path(path).name, "sha256": sha256(path)}

@@ -85,6 +85,11 @@ def read_labels(
     return Labels(values, tuple(matches), tuple(row[2] or "" for row in rows))
 
 
+def default_key(scores: EffectFile | ScoreTable, labelled: str | Path | None) -> str:
+    """Return what labels are called where nobody says: LABEL, or a column label of the scores."""
+    return "label" if labelled is None and "label" in scores.extra else "LABEL"
+
+
 def _of_columns(scores: EffectFile | ScoreTable, key: str, element: str | None) -> list[Row]:
     match = next((c for c in MATCH_COLUMNS if c in scores.extra), None)
     group = element or next((c for c in ELEMENT_COLUMNS if c in scores.extra), None)
@@ -105,7 +110,7 @@ def _of_file(path: str | Path, key: str, element: str | None) -> dict[Key, Row]:
         info = InfoColumns.of(reader.header_lines, keys, also=also, name=reader.name)
         group = element or ELEMENT_COLUMNS[0]
         for record in reader:
-            columns = dict(zip(info.keys, info.values([record]), strict=True))
+            columns = info.of_record(record)
             nothing: list[str | None] = [None] * max(1, len(record.alts))
             texts = [columns.get(name, nothing) for name in (key, "MATCH", group)]
             for alt, *row in zip(record.alts, *texts, strict=False):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import false_discovery_control
 
-from mfdvep.enrichment.counting import matched_p
 from mfdvep.enrichment.kinds import Kind
 from mfdvep.enrichment.measures.cuts import Cut
+from mfdvep.enrichment.measures.matched import matched_p
 from mfdvep.enrichment.measures.odds import fisher_p, haldane, tables_of
 from mfdvep.enrichment.measures.resampling import percentile_interval
 from mfdvep.enrichment.results import Columns
@@ -22,20 +22,18 @@ def permutation_row(sample: Sample, kind: Kind, number: int, cut: Cut) -> Column
     """Return the row of a kind and its cut of this number in `Enrichment.permutation`."""
     tagged = [track.cuts[number].tagged for track in kind.tracks]
     p = permuted_p(sample, tagged)  # (T, P)
-    known = np.isfinite(p)
-    q = false_discovery_control(np.where(known, p, 1.0), axis=0)
+    p = p[np.isfinite(p).all(1)]  # margins are the same in all permutations
+    q = false_discovery_control(p, axis=0) if len(p) else np.ones((1, p.shape[1]))
     union = kind.unions[number].tagged
     null = np.abs(np.log(_haldane(sample, union, union.permuted)))
     seen = abs(float(np.log(_haldane(sample, union, np.array([union.positives]))[0])))
     low, high = percentile_interval(_haldane(sample, union, union.permuted))
     n = p.shape[1]
-    with np.errstate(invalid="ignore"):
-        rate = (p < ALPHA).sum() / known.sum() if known.any() else np.nan
     return {
         "kind": [kind.name],
         "cut": [cut.name],
         "n_permutations": [n],
-        "false_positive_rate": [float(rate)],
+        "false_positive_rate": [float((p < ALPHA).mean()) if p.size else np.nan],
         "any_significant": [float((q < ALPHA).any(0).mean())],
         "null_low": [float(low)],
         "null_high": [float(high)],
@@ -76,7 +74,8 @@ def permuted_p(sample: Sample, tagged: Sequence[Tagged]) -> np.ndarray:
     Within matched sets where there are any, else Fisher's.
     """
     if len(sample.strata):
-        return matched_p(tagged, np.stack([t.permuted_matched for t in tagged]))
+        found = [(t.moments, t.permuted_matched) for t in tagged if t.moments is not None]
+        return np.stack([matched_p(moments, counts) for moments, counts in found])
     counts = np.stack([t.permuted for t in tagged])
     totals = np.array([[t.positives + t.negatives] for t in tagged])
     # a table is told by two numbers: each pair is tested once

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mfdvep import __version__
 from mfdvep.enrichment.kinds import Kind
 from mfdvep.enrichment.labels import Labels
 from mfdvep.enrichment.measures.matched import strata_of
-from mfdvep.enrichment.measures.resampling import FEW_BLOCKS
+from mfdvep.enrichment.measures.resampling import FEW_BLOCKS, MIN_BLOCKS
 from mfdvep.enrichment.sample import Sample
 from mfdvep.enrichment.score_table import ScoreTable
 from mfdvep.enrichment.selecting import Tested
 from mfdvep.enrichment.views import View
 from mfdvep.errors import InputError
+from mfdvep.files import sha256
 from mfdvep.model.selection import select
 from mfdvep.scoring.effect_file import EffectFile
 
@@ -41,7 +44,7 @@ class EnrichOptions:
     block
         Bases that the bootstrap draws together; None: contigs.
     n_bootstrap, n_permutations
-        Samples; fewer than 2 of the first give no bootstrap intervals.
+        Samples; fewer than 40 of the first give no bootstrap intervals.
     seed
         Of both.
     threads
@@ -89,12 +92,19 @@ def sample_of(tested: Tested, labels: Labels, key: str, options: EnrichOptions) 
         [tested.variants.chrom[i] for i in tested.rows],
         tested.variants.pos[tested.rows],
         positive,
-        strata_of([labels.matches[i] for i in tested.rows]),
+        strata_of(tested.matches),
         block=options.block,
         n_bootstrap=options.n_bootstrap,
         n_permutations=options.n_permutations,
         rng=np.random.default_rng(options.seed),
     )
+
+
+def tracks_of(scores: EffectFile | ScoreTable | None, options: EnrichOptions) -> list[int]:
+    """Return the columns of a file that are measured; raises InputError where none is left."""
+    if scores is None:
+        return []
+    return select(scores.tracks, where=options.where, names=options.names)
 
 
 def views_of(
@@ -103,18 +113,12 @@ def views_of(
     tested: Tested,
     options: EnrichOptions,
 ) -> list[View]:
-    """Return the kinds of effect that are measured, the baseline's first.
-
-    Raises
-    ------
-    InputError
-        No track is left.
-    """
+    """Return the kinds of effect that are measured, the baseline's first."""
     views = []
     if baseline is not None and tested.baseline_rows is not None:
-        chosen = select(baseline.tracks, where=options.where, names=options.names)
+        chosen = tracks_of(baseline, options)
         views.append(_view(BASELINE, baseline, baseline.kinds[0], tested.baseline_rows, chosen))
-    chosen = select(source.tracks, where=options.where, names=options.names)
+    chosen = tracks_of(source, options)
     return views + [_view(kind, source, kind, tested.rows, chosen) for kind in source.kinds]
 
 
@@ -150,26 +154,25 @@ def counts_of(tested: Tested, sample: Sample) -> dict[str, Any]:
     }
 
 
-def flags_of(kinds: Sequence[Kind], sample: Sample, labels: Labels, tested: Tested) -> list[str]:
+def flags_of(kinds: Sequence[Kind], sample: Sample, tested: Tested) -> list[str]:
     """Return what a reader should know of this sample, a sentence each."""
     said = []
     for kind in kinds:
         equal = sum(track.sd == 0 for track in kind.tracks)
         if equal:
-            said.append(
-                f"{equal} tracks have one {kind.name} effect for all variants: not measured"
-            )
+            tracks = "track has" if equal == 1 else "tracks have"
+            said.append(f"{equal} {tracks} one {kind.name} effect for all variants: not measured")
     if all(track.sd == 0 for kind in kinds for track in kind.tracks):
         raise InputError(
             f"on each track the effects of all {len(sample):,} variants are equal; there is "
             "nothing to rank"
         )
-    if sample.n_blocks < FEW_BLOCKS:
-        said.append(
-            f"the bootstrap draws from {sample.n_blocks} blocks: with fewer than {FEW_BLOCKS} its "
-            "intervals are unreliable"
-        )
-    if any(labels.matches[i] for i in tested.rows) and not len(sample.strata):
+    blocks = f"the bootstrap draws from {sample.n_blocks} block{'s' * (sample.n_blocks != 1)}"
+    if sample.n_blocks < MIN_BLOCKS:
+        said.append(f"{blocks}: no intervals of it below {MIN_BLOCKS}; give a smaller --block")
+    elif sample.n_blocks < FEW_BLOCKS:
+        said.append(f"{blocks}: with fewer than {FEW_BLOCKS} its intervals are rough")
+    if any(tested.matches) and not len(sample.strata):
         said.append("no match group has a positive and a negative that were scored: not matched")
     return said
 
@@ -178,3 +181,24 @@ def block_sentence(block: int | None) -> str:
     """Return what the bootstrap draws together, as a sentence."""
     what = "contig" if block is None else f"stretch of {block:,} bases of a contig"
     return f"A block is a {what}; a match group is never cut."
+
+
+def record_of(
+    views: Sequence[View], options: EnrichOptions, *, labels: str, command: str
+) -> dict[str, Any]:
+    """Return what the settings of every analysis have: what was looked at, by which version."""
+    return {
+        "labels": labels,
+        "where": list(options.where),
+        "tracks": list(options.names),
+        "n_tracks": len(views[-1].tracks),
+        "kinds": [view.name for view in views],
+        "command": command,
+        "mfdvep": __version__,
+        "provenance": views[-1].scores.provenance,
+    }
+
+
+def file_of(path: str | Path | None) -> dict[str, str] | None:
+    """Return the name and the digest of a file, for the record; None for no file."""
+    return None if path is None else {"file": Path(path).name, "sha256": sha256(path)}

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Preset:
-    """Quantiles, the side that is beyond them, and what the labels 1 and 0 mean."""
+    """Quantiles, and the side that is beyond them."""
 
     name: str
     quantiles: tuple[float, ...]
     sided: str
-    positives: str
-    negatives: str
 
 
-GTEX = Preset("gtex", (0.9, 0.95, 0.99), "absolute", "causal eQTL variants", "matched variants")
-GNOMAD = Preset("gnomad", (0.9, 0.99, 0.999), "both", "rare variants", "common variants")
-OTHER = Preset("", (0.9, 0.95, 0.99), "absolute", "positives", "negatives")
+GTEX = Preset("gtex", (0.9, 0.95, 0.99), "absolute")
+GNOMAD = Preset("gnomad", (0.9, 0.99, 0.999), "both")
+OTHER = Preset("", (0.9, 0.95, 0.99), "absolute")
 PRESETS = {preset.name: preset for preset in (GTEX, GNOMAD)}
 """Source: MFD paper, section 3.3, Table 2."""

@@ -42,7 +42,8 @@ class Enrichment:
         _high); and mean_auroc, mean_auprc, means over tracks.
     tracks
         track, kind, auroc, auprc, auroc_by_chrom, auprc_by_chrom (each _low, _high), sd,
-        coefficient (_low, _high, _p, _q).
+        coefficient (_low, _high, _p, _q), per SD of what variants are ranked by: |effect|, or for
+        one-sided cuts the effect, with its sign turned for "lower".
     cuts
         track, kind, cut, threshold_low, threshold_high, tied, the counts and odds ratios of
         `overall`, p_fisher, q_fisher, [matched (_low, _high), p_matched, q_matched].

@@ -133,6 +133,9 @@ class Tagged:
         For the matched sets; None where there are none.
     blocks
         float32 (2, blocks): how many positives and negatives are tagged in each block.
+    spread
+        How many blocks have a tagged variant; 0 where one of the four counts is 0: no sample could
+        fill it, so that a bootstrap interval would say nothing.
     permuted, permuted_matched
         int64 (P,): tagged variants that are positive in each permutation: all of them, and those
         in matched sets.
@@ -142,6 +145,7 @@ class Tagged:
     negatives: int
     moments: Moments | None
     blocks: np.ndarray
+    spread: int
     permuted: np.ndarray
     permuted_matched: np.ndarray
 
@@ -149,6 +153,9 @@ class Tagged:
     def of(cls, sample: Sample, tagged: np.ndarray) -> Tagged:
         """Return the counts of the variants with these indices."""
         n_positive = int(np.count_nonzero(sample.positive[tagged]))
+        n_negative = len(tagged) - n_positive
+        left = sample.n_positive - n_positive, sample.n_negative - n_negative
+        blocks = np.stack(sample.by_block(tagged))
         permuted = _count(sample.permuted, tagged)
         matched = permuted
         if len(sample.strata):
@@ -157,9 +164,10 @@ class Tagged:
                 matched = _count(sample.permuted, within)
         return cls(
             n_positive,
-            len(tagged) - n_positive,
+            n_negative,
             moments(sample.strata, tagged, sample.positive) if len(sample.strata) else None,
-            np.stack(sample.by_block(tagged)).astype(np.float32),
+            blocks.astype(np.float32),
+            int(blocks.any(0).sum()) if all((n_positive, n_negative, *left)) else 0,
             permuted,
             matched,
         )

@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mfdvep.errors import InputError
+from mfdvep.genomics.parquet_variants import COLUMNS
 from mfdvep.model.tracks import TrackTable
 from mfdvep.scoring.effect_file import EffectFile, VariantColumns, check_part, reading, texts_of
 from mfdvep.scoring.tables import RUN_KEY
 
 _VARIANT = ("chrom", "pos", "ref", "alt")
-_NO_SCORES = ("label", "match_group")
+_NO_SCORES = {*COLUMNS, "tss_dist", "ld_score"}
+"""What variants have besides scores, in any case: in tables of `mfdvep variants` and TraitGym."""
 
 
 class ScoreTable:
@@ -29,7 +31,8 @@ class ScoreTable:
     path
         A Parquet file with chrom (with "chr" or without), pos (1-based), ref and alt.
     exclude
-        Columns of numbers that are no scores, besides pos, label and match_group.
+        Further columns of numbers that are no scores, besides pos and `_NO_SCORES`; a name that
+        is no column is none.
 
     Attributes
     ----------
@@ -48,7 +51,7 @@ class ScoreTable:
     ------
     InputError
         No such file; not Parquet; a column of the variant is missing, or of another type; a column
-        is there twice; `exclude` has a name that is no column; no scores. From the methods also:
+        is there twice; no scores. From the methods also:
         it is damaged; a value of the variant's columns is missing.
 
     Source: the layout of TraitGym's data sets.
@@ -72,10 +75,12 @@ class ScoreTable:
             raise InputError(
                 f"{path}: column pos is {schema.field('pos').type}; expected integers, 1-based"
             )
-        if unknown := [name for name in exclude if name not in names]:
-            raise InputError(f"{path}: no column {', '.join(unknown)} to exclude; {has}")
-        other = {*_VARIANT, *_NO_SCORES, *exclude}
-        scores = [f.name for f in schema if f.name not in other and _is_number(f.type)]
+        other = {*_VARIANT, *exclude}
+        scores = [
+            f.name
+            for f in schema
+            if _is_number(f.type) and f.name not in other and f.name.lower() not in _NO_SCORES
+        ]
         if not scores:
             raise InputError(f"{path}: no column of numbers that would be a score; {has}")
         self.tracks = TrackTable({"track": tuple(scores)})
@@ -142,11 +147,11 @@ class ScoreTable:
                 row[:] = self._column(name).to_numpy()[rows]
         return out
 
-    def finite(self) -> np.ndarray:
-        """Return which rows have a finite number in every score, bool (n,)."""
+    def finite(self, tracks: Sequence[int]) -> np.ndarray:
+        """Return which rows have a finite number in each of these scores, bool (n,)."""
         out = np.ones(self._n, dtype=bool)
         rows = np.ones(self._n, dtype=bool)
-        for i in range(len(self.tracks)):
+        for i in tracks:
             out &= np.isfinite(self.effects("score", slice(i, i + 1), rows)[0])
         return out
 

@@ -20,7 +20,6 @@ from mfdvep.enrichment.selecting import Tested
 from mfdvep.model.tracks import TrackTable
 
 _RANKING = ("auroc", "auroc_low", "auroc_high", "auprc", "auprc_low", "auprc_high")
-_FEW_CONTIGS = 3
 
 
 def overall_rows(
@@ -34,7 +33,9 @@ def overall_rows(
         As `permutation_rows` gives it, if there were permutations.
     """
     pairs = [(cut, kind, kind.unions[i]) for i, cut in enumerate(cuts) for kind in kinds]
-    low, high = percentile_interval(np.stack([union.drawn for *_, union in pairs], axis=1))
+    spread = np.array([union.tagged.spread for *_, union in pairs])
+    drawn = np.stack([union.drawn for *_, union in pairs], axis=1)  # (B, rows)
+    low, high = percentile_interval(drawn, spread)
     columns: Columns = {
         "kind": [kind.name for _, kind, _ in pairs],
         "cut": [cut.name for cut, *_ in pairs],
@@ -86,10 +87,8 @@ def _tracks_of(sample: Sample, kind: Kind) -> Columns:
         with np.errstate(invalid="ignore"):
             columns[name] = (filled * sizes).sum(1) / (known * sizes).sum(1)
             samples = (drawn @ filled.T) / (drawn @ known.T)  # (B, T)
-        enough = known.sum(1) >= _FEW_CONTIGS
-        low, high = percentile_interval(samples)
-        columns[f"{name}_low"] = np.where(enough, low, np.nan)
-        columns[f"{name}_high"] = np.where(enough, high, np.nan)
+        low, high = percentile_interval(samples, known.sum(1))
+        columns[f"{name}_low"], columns[f"{name}_high"] = low, high
     columns["sd"] = np.array([track.sd for track in kind.tracks])
     columns["coefficient"] = np.array([track.slope.coefficient for track in kind.tracks])
     low, high = np.array([track.slope.interval for track in kind.tracks]).T

@@ -121,7 +121,7 @@ def score_vcf(
         An INFO key that says what each ALT is, such as causal or neutral: the matrix keeps it, and
         MATCH and ELEMENT where the header declares them.
     info
-        INFO keys that the matrix keeps: columns of text under their names.
+        INFO keys that the matrix keeps: columns of text under their names; of a Flag "1" and "0".
     index
         Write the index of the output; the records must be sorted.
     replace

@@ -314,6 +314,32 @@ def test_labels_without_a_matrix_are_a_wrong_usage(run, few, options):
     assert "are kept in the matrix; give --matrix" in err
 
 
+@pytest.mark.parametrize("options", [["--labels", "EFFECT"], ["--info", "MOTIF"]])
+def test_check_needs_no_matrix_for_labels(run, few, tmp_path, options):
+    """It writes nothing, and says of the keys what a run would."""
+    code, out, _ = score(run, few, "--check", *options)
+    assert code == 0
+    assert "Nothing is wrong." in out
+    assert [path.name for path in tmp_path.iterdir()] == ["few.vcf"]
+    code, _, err = score(run, few, "--check", *options, "--info", "MOTIV")
+    assert code == 1
+    assert "declares no INFO MOTIV; nearest: MOTIF" in err
+
+
+def test_a_flag_labels_every_alt(run, few, tmp_path):
+    """In the matrix, as `mfdvep variants label --key` has it."""
+    declared = '##INFO=<ID=DB,Number=0,Type=Flag,Description="known">\n#CHROM'
+    few.write_text(few.read_text().replace("#CHROM", declared).replace("MOTIF=CTCF", "DB"))
+    matrix, out = tmp_path / "m.parquet", tmp_path / "labels.vcf"
+    assert score(run, few, "--labels", "DB", "--matrix", str(matrix), "-q")[0] == 0
+    file = EffectFile(matrix)
+    assert file.text("DB") == ["1", "1", "1", "0", "0"]
+    assert run("variants", "label", str(few), "--key", "DB", "-o", str(out), "-q")[0] == 0
+    scored = zip(file.text("DB"), file.variants().alt, strict=True)
+    labels = [(str(r.INFO["LABEL"]), r.ALT[0]) for r in cyvcf2.VCF(str(out))]
+    assert labels == [pair for pair in scored if pair[1] != "*"]
+
+
 def test_check_knows_the_keys_of_the_input(run, few, tmp_path):
     code, _, err = score(
         run, few, "--check", "--labels", "EFECT", "--matrix", str(tmp_path / "m.parquet")

@@ -26,6 +26,8 @@ P, N = "chr1_20000_A_G", "chr1_20500_C_T"
 GTF = gene_line("ENSG1", "chr1", 1001, 2000, "lncRNA")
 SITES = """\
 ##fileformat=VCFv4.2
+##INFO=<ID=AC,Number=A,Type=Integer,Description="">
+##INFO=<ID=AF,Number=A,Type=Float,Description="">
 #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
 chr1\t5\t.\tA\tC\t.\tPASS\tAC=1;AF=0.001
 chr1\t6\t.\tA\tC\t.\tPASS\tAC=9;AF=0.3

@@ -308,7 +308,7 @@ class TestRefusals:
         path = write_table(tmp_path / "t.parquet", values, labels(40).astype(int))
         found = enrich(path, "label", options=QUICK)
         assert (
-            "1 tracks have one score effect for all variants: not measured"
+            "1 track has one score effect for all variants: not measured"
             in (found.settings["flagged"])
         )
         assert np.isnan(rows(found.cuts, track="s1", cut="0.9")["odds_ratio"]).all()

@@ -139,7 +139,7 @@ def test_every_row_is_counted_once(tmp_path):
     variants = [("1", 10, "A", "C"), ("1", 11, "A", "C"), ("1", 12, "A", "C"), ("1", 10, "A", "C")]
     path = table(tmp_path, variants, label=["1", None, "0", "1"])
     scores = ScoreTable(path)
-    found = select_rows(scores, read_labels(scores, "label"))
+    found = select_rows(scores, read_labels(scores, "label"), tracks=[0])
     assert found.rows.tolist() == [0, 2]
     assert found.counts == {
         "rows": 4,
@@ -157,22 +157,31 @@ def test_scores_that_are_no_numbers_are_left_out(tmp_path):
         tmp_path / "t.parquet", np.array([[0, np.nan, 2], [1, 2, np.inf]]), np.array([1, 0, 1])
     )
     scores = ScoreTable(path, exclude=["label"])
-    found = select_rows(scores, read_labels(scores, "label"))
+    labels = read_labels(scores, "label")
+    found = select_rows(scores, labels, tracks=[0, 1])
     assert found.rows.tolist() == [0]
     assert found.counts["not_finite"] == 2
+    # a score that nobody asked for takes nothing out
+    assert select_rows(scores, labels, tracks=[1]).rows.tolist() == [0, 1]
 
 
 def test_rows_of_one_variant_with_two_labels(tmp_path):
     path = table(tmp_path, [("1", 10, "A", "C"), ("chr1", 10, "A", "C")], label=["1", "0"])
     scores = ScoreTable(path)
     with pytest.raises(InputError, match="rows 1 and 2 are one variant, 1:10 A>C"):
-        select_rows(scores, read_labels(scores, "label"))
+        select_rows(scores, read_labels(scores, "label"), tracks=[0])
 
 
 def test_contigs_come_together_in_the_order_of_the_file(tmp_path):
     variants = [(c, 10 + i, "A", "C") for i, c in enumerate(["2", "1", "2", "10", "1"])]
     scores = ScoreTable(table(tmp_path, variants, label=["1", "0", "1", "0", "1"]))
-    assert select_rows(scores, read_labels(scores, "label")).rows.tolist() == [0, 2, 1, 4, 3]
+    assert select_rows(scores, read_labels(scores, "label"), tracks=[0]).rows.tolist() == [
+        0,
+        2,
+        1,
+        4,
+        3,
+    ]
 
 
 def test_variants_that_the_baseline_has_not(tmp_path):
@@ -181,7 +190,44 @@ def test_variants_that_the_baseline_has_not(tmp_path):
     )
     (tmp_path / "b").mkdir()
     baseline = ScoreTable(table(tmp_path / "b", [("1", 9, "G", "T"), ("chr1", 11, "A", "C")]))
-    found = select_rows(scores, read_labels(scores, "label"), baseline=baseline)
+    found = select_rows(
+        scores,
+        read_labels(scores, "label"),
+        tracks=[0],
+        baseline=baseline,
+        baseline_tracks=[0],
+    )
     assert found.rows.tolist() == [1]
     assert found.baseline_rows.tolist() == [1]
     assert found.counts["not_in_baseline"] == 1
+
+
+def test_a_row_that_repeats_a_variant_adds_its_groups(tmp_path):
+    variants = [("1", 10, "A", "C"), ("1", 20, "A", "C"), ("1", 20, "A", "C")]
+    path = table(tmp_path, variants, label=["1", "0", "0"], match_group=["p", "p", "q"])
+    scores = ScoreTable(path)
+    found = select_rows(scores, read_labels(scores, "label"), tracks=[0])
+    assert found.matches == (("p",), ("p", "q"))
+    assert found.counts["duplicates"] == 1
+
+
+def test_a_baseline_without_a_number_for_a_variant(tmp_path):
+    variants = [("1", 10, "A", "C"), ("1", 11, "A", "C")]
+    scores = ScoreTable(table(tmp_path, variants, label=["1", "0"]))
+    (tmp_path / "b").mkdir()
+    path = table(tmp_path / "b", variants, t=[np.nan, 1.0])
+    labels = read_labels(scores, "label")
+    for tracks, n in (([0], 1), ([1], 2)):
+        found = select_rows(
+            scores, labels, tracks=[0], baseline=ScoreTable(path), baseline_tracks=tracks
+        )
+        assert len(found.rows) == n
+        assert found.counts["not_in_baseline"] == 2 - n
+
+
+def test_a_variant_that_was_measured_in_two_elements(tmp_path):
+    variants = [("1", 10, "A", "C"), ("1", 10, "A", "C")]
+    path = table(tmp_path, variants, label=["0.5", "2"], element=["a", "b"])
+    scores = ScoreTable(path)
+    found = select_rows(scores, read_labels(scores, "label"), tracks=[0], by_element=True)
+    assert found.rows.tolist() == [0, 1]

@@ -65,15 +65,33 @@ def test_a_planted_odds_ratio_comes_back(tmp_path):
     assert covered >= 0.95 * 60 - 3 * np.sqrt(60 * 0.95 * 0.05)
 
 
-def test_bootstrap_intervals_of_the_union_hold_their_level(tmp_path):
+@pytest.mark.parametrize("per_contig", [50, 6])
+def test_bootstrap_intervals_hold_their_level(tmp_path, per_contig):
+    # 12 blocks, and 100; one track, so that the finest cut tags 6 variants of 600
     rng = np.random.default_rng(2)
-    missed = 0
-    for _ in range(60):
-        path = draw(tmp_path, rng, n=600, tracks=3)
-        overall = enrich(path, "label", options=QUICK).overall
-        missed += not overall["bootstrap_low"][0] <= 1 <= overall["bootstrap_high"][0]
-    # percentile intervals of 12 blocks are somewhat narrow; the engine says so
-    assert missed / 60 <= 0.15 + 3 * np.sqrt(0.15 * 0.85 / 60)
+    missed, given = np.zeros(3), np.zeros(3)
+    for _ in range(80):
+        label = (rng.random(600) < 0.5).astype(int)
+        scores = rng.standard_normal((1, 600))
+        path = write_table(tmp_path / "t.parquet", scores, label, per_contig=per_contig)
+        overall = enrich(path, "label", options=replace(QUICK, n_bootstrap=400)).overall
+        low, high = (np.asarray(overall[f"bootstrap_{end}"]) for end in ("low", "high"))
+        given += np.isfinite(low)
+        missed += (low > 1) | (high < 1)
+    assert (given[:2] >= 60).all()
+    assert given[2] == 0  # too few are tagged for an interval
+    for misses, n in zip(missed[:2], given[:2], strict=True):
+        assert within(misses / n, 0.06, n)
+
+
+def test_one_block_gives_no_interval_and_no_verdict(tmp_path):
+    rng = np.random.default_rng(6)
+    scores, label = rng.standard_normal((3, 60)), (rng.random(60) < 0.5).astype(int)
+    path = write_table(tmp_path / "t.parquet", scores, label, per_contig=60)
+    for options in (QUICK, replace(QUICK, block=10_000, n_bootstrap=1)):
+        found = enrich(path, "label", options=options)
+        assert np.isnan(found.overall["bootstrap_low"]).all()
+        assert np.isnan(found.tracks["auroc_by_chrom_low"]).all()
 
 
 def test_permutations_show_the_false_positive_rate(tmp_path):

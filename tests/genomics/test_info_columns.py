@@ -53,7 +53,13 @@ def values(tmp_path: Path, found: InfoColumns, *records: tuple[str, str], end: s
         ("GENE", "C", "GENE=x%3By=z", ["x%3By=z"]),
         ("AD", "C,G", "AD=1,2,3", ["1,2,3", "1,2,3"]),
         ("DB", "C,G", "DB", ["1", "1"]),
-        ("DB", "C", "LABEL=1", [None]),
+        ("DB", "C,G", "LABEL=1", ["0", "0"]),  # a flag is false where it is absent
+        ("DB", "C", ".", ["0"]),
+        ("DB", ".", "LABEL=1", ["0"]),
+        ("DB", ".", "DB", ["1"]),
+        ("DB", "C", "XDB", ["0"]),
+        ("DB", "C", "DB=1", ["1"]),
+        ("DB", "C", "DB=", ["1"]),
         ("A.B", "C,G", "A.B=x,y", ["x", "y"]),
     ],
 )
@@ -65,7 +71,7 @@ def test_several_keys_and_records(tmp_path):
     found = values(
         tmp_path, columns("LABEL", "DB"), ("C,G", "LABEL=1,0"), (".", "DB"), ("T", "DB;LABEL=0")
     )
-    assert found == [["1", "0", None, "0"], [None, None, "1", "1"]]
+    assert found == [["1", "0", None, "0"], ["0", "0", "1", "1"]]
 
 
 def test_a_carriage_return_is_no_part_of_a_value(tmp_path):
@@ -78,6 +84,28 @@ def test_keys_are_kept_once_and_in_order():
     assert columns("LABEL", "AD", also=("MATCH", "ELEMENT")).keys == ("LABEL", "MATCH", "AD")
     assert columns("LABEL", "MATCH", "AD", also=("MATCH",)).keys == ("LABEL", "MATCH", "AD")
     assert columns().keys == ()
+    assert columns(also=("MATCH", "ELEMENT", "AD")).keys == ("MATCH", "AD")  # none is needed
+
+
+def test_a_record_alone(tmp_path):
+    """As one that streams reads them: key -> a value an ALT."""
+    path = tmp_path / "in.vcf"
+    lines = ["##fileformat=VCFv4.3", *DECLARED, "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+    path.write_text("\n".join([*lines, "chr1\t7\t.\tA\tC,G\t.\t.\tLABEL=1,.;GENE=g;X=5\n"]))
+    with open_vcf(path) as reader:
+        (record,) = reader
+    found = columns("LABEL", "DB", also=("GENE", "X")).of_record(record)
+    assert found == {"LABEL": ["1", None], "GENE": ["g", "g"], "DB": ["0", "0"]}
+
+
+def test_a_value_an_alt_though_the_header_says_otherwise(tmp_path):
+    found = InfoColumns.of(DECLARED, ["MATCH"], by_alt=["MATCH", "AD"], name="in.vcf")
+    assert values(tmp_path, found, ("C,G", "MATCH=a,b")) == [["a", "b"]]
+    assert values(tmp_path, found, ("C,G", "MATCH=a"), ("C", "MATCH=a,b")) == [[None] * 3]
+    labels = InfoColumns.of(DECLARED, ["LABEL"], by_alt=["LABEL"], name="in.vcf")
+    assert values(tmp_path, labels, ("C,G", "LABEL=1,0"), ("C,G", "LABEL=1")) == [
+        ["1", "0", None, None]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +128,13 @@ def test_keys_that_are_refused(key, message):
 def test_a_header_without_keys():
     with pytest.raises(InputError, match="it declares none"):
         InfoColumns.of(["##fileformat=VCFv4.3"], ["LABEL"], name="in.vcf")
+
+
+@pytest.mark.parametrize("text", ["0", ".", "no", "1,0"])
+def test_a_flag_with_a_value_is_refused(tmp_path, text):
+    """Whoever wrote DB=0 did not mean what a flag that is there means."""
+    with pytest.raises(InputError, match=f"at chr1:7: INFO DB={text}: .* a Flag, which has no val"):
+        values(tmp_path, columns("DB"), ("C,G", f"DB={text}"))
 
 
 @pytest.mark.parametrize(

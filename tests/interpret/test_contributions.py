@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from conftest import random_bases, write_fasta
+from interpret.toy import planted, toy_model
 from matplotlib.colors import to_rgb
 from matplotlib.patches import PathPatch
 
@@ -19,7 +20,7 @@ from mfdvep.interpret.contributions.figures import draw
 from mfdvep.interpret.contributions.output import check, write
 from mfdvep.interpret.contributions.plots import LETTER_COLOURS, logo_figure, panel_of
 from mfdvep.interpret.contributions.running import Settings, halves_of, run
-from mfdvep.interpret.sequences import Sites
+from mfdvep.interpret.sequences import Site, Sites
 from mfdvep.interpret.targets import direct_target, track_target
 
 BASES = random_bases(3000, seed=8)
@@ -187,6 +188,21 @@ def test_a_letter_is_as_high_as_its_score(small_model, genome, targets):
             (low, high), abs=1e-3 * float(abs(scores).max())
         )
         assert colour == pytest.approx(to_rgb(LETTER_COLOURS[base]), abs=1e-3)
+
+
+def test_a_logo_of_a_long_region_shows_its_largest_scores():
+    model = toy_model(linear=True)
+    target = direct_target(model, model.biological.direct_names[0])
+    codes = planted(610, None, n=1155)[0]
+    site = Site("r", "", "chr1", codes, np.arange(1155) + 100, (400, 800))
+    settings = Settings("gradient", (-1, 0, 1), strand="forward", device="cpu")
+    (chunk,) = run(model, [site], [target.half("biological")], settings)
+    ((_, figure),) = draw(chunk, settings, flank=10)
+    letters = [patch for patch in figure.axes[0].patches if isinstance(patch, PathPatch)]
+    assert len(letters) > 5
+    assert figure.axes[0].get_xlim() == (-0.5, 20.5)
+    shown = {int(text.get_text()) for text in figure.axes[0].get_xticklabels()}
+    assert any(711 <= place <= 717 for place in shown)
 
 
 def test_an_earlier_folder_is_not_replaced_by_chance(small_model, genome, targets, tmp_path):

@@ -48,7 +48,7 @@ EXPECTED = {
     "LABEL": ["1", "0", None, "1", None, None, None, None],
     "MATCH": ["m1", *["m1,m2"] * 3, "m3", None, None, None],
     "AF": ["0.10", None, None, None, None, "0.5", "1e-3", None],
-    "DB": [None, "1", "1", "1", None, None, None, None],
+    "DB": ["0", "1", "1", "1", "0", "0", "0", "0"],
     "GENE": [None, None, None, None, None, "g\ufffd", "g\ufffd", None],
 }
 

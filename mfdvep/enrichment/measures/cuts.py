@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -35,7 +36,8 @@ class Cut:
     @property
     def name(self) -> str:
         """As the paper writes it: "0.99", or "0.001,0.999" for both tails."""
-        high, low = f"{self.quantile:.10g}", f"{1 - self.quantile:.10g}"
+        exact = Decimal(str(self.quantile))
+        high, low = f"{exact:f}", f"{1 - exact:f}"
         names = {"both": f"{low},{high}", "lower": low}
         return names.get(self.sided, high)
 

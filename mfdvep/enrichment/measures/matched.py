@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import erfc
+from scipy.stats import hypergeom
 
 from mfdvep.enrichment.measures.odds import Estimates
 
 UNMATCHED = -1
+EXACT = 400.0
+"""Variance of the count of tagged positives up to which its distribution is summed."""
+_TIE = 1 + 1e-7  # counts as likely as the observed one but for rounding
+
+Types = tuple[tuple[int, int, int, int], ...]  # variants, positives, tagged -> how many sets
 
 
 def strata_of(matches: Sequence[Iterable[str]]) -> np.ndarray:
@@ -93,6 +100,9 @@ class Moments:
         Numerator and denominator of the odds ratio.
     pr, ps_qr, qs
         Sums of products for its variance.
+    types
+        The sets in which the count may vary: their variants, positives and tagged variants, and
+        how many there are of each.
     """
 
     observed: float
@@ -103,6 +113,7 @@ class Moments:
     pr: float
     ps_qr: float
     qs: float
+    types: Types
 
 
 def moments(strata: Strata, tagged: np.ndarray, positive: np.ndarray) -> Moments:
@@ -137,7 +148,18 @@ def moments(strata: Strata, tagged: np.ndarray, positive: np.ndarray) -> Moments
         pr=float(p @ r),
         ps_qr=float(p @ s + q @ r),
         qs=float(q @ s),
+        types=_types(n, m, t),
     )
+
+
+def _types(n: np.ndarray, m: np.ndarray, t: np.ndarray) -> Types:
+    vary = t < n  # every set here has a tagged variant and both classes
+    if not vary.any():
+        return ()
+    rows = np.stack([n, m, t], axis=1)[vary].astype(np.int64)
+    different, times = np.unique(rows, axis=0, return_counts=True)
+    counted = np.column_stack([different, times]).tolist()
+    return tuple((n, m, t, k) for n, m, t, k in counted)
 
 
 def mantel_haenszel(found: Sequence[Moments]) -> Estimates:
@@ -154,13 +176,57 @@ def mantel_haenszel(found: Sequence[Moments]) -> Estimates:
     return estimates
 
 
-def mantel_haenszel_p(
-    observed: np.ndarray, expected: np.ndarray, variance: np.ndarray
-) -> np.ndarray:
-    """Return the two-sided p of the Cochran-Mantel-Haenszel test, without continuity correction.
+def matched_p(found: Moments, observed: np.ndarray) -> np.ndarray:
+    """Return the two-sided p of counts of tagged positives, given all margins of all sets.
 
-    NaN where the variance is 0: no stratum has tagged and untagged variants.
+    If within a set any variant were as likely to be tagged as another, the count would be a sum of
+    hypergeometric ones; p is the share of counts no more likely than the observed one. So
+    pairs are McNemar's exact test, and one set is Fisher's. Beyond a variance of `EXACT` it is
+    the Cochran-Mantel-Haenszel test's, without continuity correction, which is then the same.
+
+    Parameters
+    ----------
+    observed
+        int64 (P,).
+
+    Returns
+    -------
+    float64 (P,); NaN where no set has tagged and untagged variants.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.abs(observed - expected) / np.sqrt(variance)
-    return np.where(variance > 0, erfc(z / np.sqrt(2)), np.nan)
+    if not found.types:
+        return np.full(len(observed), np.nan)
+    if found.variance > EXACT:
+        z = np.abs(observed - found.expected) / np.sqrt(found.variance)
+        return erfc(z / np.sqrt(2))
+    first, p = _exact(found.types)
+    fixed = round(found.expected - _mean_of(found.types))  # of the sets that are tagged whole
+    return p[observed - fixed - first]
+
+
+def _mean_of(types: Types) -> float:
+    return sum(k * m * t / n for n, m, t, k in types)
+
+
+@lru_cache(maxsize=1 << 14)
+def _exact(types: Types) -> tuple[int, np.ndarray]:
+    """Return the smallest count, and the p of it and of each larger one."""
+    first, shares = 0, np.ones(1)
+    for n, m, t, times in types:
+        low = max(0, m + t - n)
+        one = hypergeom.pmf(np.arange(low, min(m, t) + 1), n, m, t)
+        shares = np.convolve(shares, _power(one, times))
+        first += low * times
+    order = np.argsort(shares)
+    below = np.cumsum(shares[order])
+    at = np.searchsorted(shares[order], shares * _TIE, side="right")
+    return first, np.minimum(below[at - 1], 1.0)
+
+
+def _power(shares: np.ndarray, times: int) -> np.ndarray:
+    """Return the distribution of the sum of as many draws."""
+    out = np.ones(1)
+    while times:
+        if times & 1:
+            out = np.convolve(out, shares)
+        shares, times = np.convolve(shares, shares), times >> 1
+    return out

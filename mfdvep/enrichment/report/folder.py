@@ -71,11 +71,11 @@ def write_report(enrichment: Enrichment, folder: str | Path, *, force: bool = Fa
             if name in PARQUET:
                 write_parquet(part / f"{name}.parquet", columns)
         about = {"counts": enrichment.counts, "settings": enrichment.settings}
-        text = json.dumps(about, indent=1, ensure_ascii=False, default=_plain)
+        text = json.dumps(about, indent=1, ensure_ascii=False, default=plain)
         (part / "enrichment.json").write_text(f"{text}\n", encoding="utf-8")
         figures = draw(enrichment)
         save_figures(figures, part)
-        shown = {name: _shown(part, name) for name in figures}
+        shown = {name: shown_of(part, name) for name in figures}
         (part / "report.html").write_text(page(enrichment, shown), encoding="utf-8")
 
 
@@ -110,7 +110,7 @@ def _curves(curves: dict[str, Columns]) -> Columns:
     return {**found}
 
 
-def _shown(folder: Path, name: str) -> Markup:
+def shown_of(folder: Path, name: str) -> Markup:
     """Return a figure of the folder for the page."""
     alt = f"figure: {name.replace('_', ' ')}"
     svg = (folder / f"{name}.svg").read_bytes()
@@ -119,6 +119,6 @@ def _shown(folder: Path, name: str) -> Markup:
     return picture((folder / f"{name}.png").read_bytes(), "png", alt=alt)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return what JSON has for a value of NumPy, or a path."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

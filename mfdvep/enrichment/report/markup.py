@@ -117,6 +117,11 @@ def picture(data: bytes, kind: str, *, alt: str) -> Markup:
     return element("figure", element("img", src=uri, alt=alt))
 
 
+def section(title: str, *body: Markup) -> Markup:
+    """Return a section; nothing if it has no body."""
+    return joined([element("h2", title), *body]) if any(body) else Markup()
+
+
 def document(title: str, *body: Markup) -> str:
     """Return a page; a policy in it forbids the browser to load anything from elsewhere."""
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

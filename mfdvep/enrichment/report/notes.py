@@ -16,7 +16,9 @@ def meaning(enrichment: Enrichment, words: Words) -> list[str]:
         "as among the others.",
         "Of 95 % intervals, 95 in 100 hold the true value. One that contains 1 (of a difference: "
         "0) is compatible with no effect. The exact interval takes variants as independent; "
-        "resampling whole blocks does not.",
+        "resampling whole blocks does not; it is of the odds ratio with 1/2 added to each count "
+        "(Haldane), a little nearer to 1; there is none where fewer than 10 blocks have a tagged "
+        "variant or a count is 0.",
         f"Cuts are quantiles of each {unit}'s effects over the variants used. {settings['ties']}",
         settings["block"],
         "A p-value is the chance of data at least as extreme if there is no effect; of those with "

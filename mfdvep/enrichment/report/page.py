@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mfdvep.enrichment.report.markup import Markup, document, element, joined, listing, table
+from mfdvep.enrichment.report.markup import Markup, document, element, listing, section, table
 from mfdvep.enrichment.report.notes import limits, meaning
 from mfdvep.enrichment.report.page_tables import (
     comparison_table,
@@ -28,7 +28,12 @@ from mfdvep.enrichment.report.readings import (
     tested,
 )
 from mfdvep.enrichment.report.tables import rows
-from mfdvep.enrichment.report.wording import Words, lead, plural
+from mfdvep.enrichment.report.wording import (
+    LEFT_OUT,
+    Words,
+    lead,
+    plural,
+)
 from mfdvep.enrichment.results import Enrichment
 
 N_TOP = 20  # tracks shown
@@ -58,26 +63,21 @@ def page(enrichment: Enrichment, figures: Mapping[str, Markup]) -> str:
                 f"{plural(settings['n_tracks'], words.unit)}.", class_="quiet"),
         *[element("p", sentence, class_="flag") for sentence in settings["flagged"]],
         _short(enrichment, words),
-        _section("What was asked", *_asked(settings)),
-        _section("Which variants counted", *_counted(enrichment.counts)),
-        _section("Odds ratios, overall", *_overall(enrichment, words, figures)),
-        _section("Kinds of effect compared", *_compared(enrichment, words)),
+        section("What was asked", *_asked(settings)),
+        section("Which variants counted", *_counted(enrichment.counts)),
+        section("Odds ratios, overall", *_overall(enrichment, words, figures)),
+        section("Kinds of effect compared", *_compared(enrichment, words)),
         *_by_group(enrichment, words, figures),
-        _section("Ranking without a cut", *_ranking(enrichment, words, figures)),
-        _section(f"Single {words.unit}s", *_single(enrichment, words, figures)),
-        _section("Shuffled labels", *_shuffled(enrichment, words)),
-        _section("How to read the numbers", listing(meaning(enrichment, words))),
-        _section("Limits", listing(limits(enrichment, words))),
+        section("Ranking without a cut", *_ranking(enrichment, words, figures)),
+        section(f"Single {words.unit}s", *_single(enrichment, words, figures)),
+        section("Shuffled labels", *_shuffled(enrichment, words)),
+        section("How to read the numbers", listing(meaning(enrichment, words))),
+        section("Limits", listing(limits(enrichment, words))),
         element("p", f"mfdvep {settings['mfdvep']}. All numbers, not rounded, are in the tables "
                 "beside this page: overall.tsv, summary.tsv, tracks.tsv, cuts.tsv, groups.tsv, "
                 "comparisons.tsv, tagged.tsv and, with permutations, permutation.tsv and qq.tsv; "
                 "settings and counts are in enrichment.json.", class_="quiet"),
     )  # fmt: skip
-
-
-def _section(title: str, *body: Markup) -> Markup:
-    """Return a section; nothing if it has no body."""
-    return joined([element("h2", title), *body]) if any(body) else Markup()
 
 
 def _short(enrichment: Enrichment, words: Words) -> Markup:
@@ -92,7 +92,7 @@ def _short(enrichment: Enrichment, words: Words) -> Markup:
              if (r["measure"], r["cut"]) == ("odds_ratio", cut)]  # fmt: skip
     said += [f"Single {words.unit}s at a false discovery rate of 5 %: {passing_reading(r, words)}"
              for r in passing(enrichment) if (r["kind"], r["cut"]) == (kind, cut)]  # fmt: skip
-    return _section("In short", listing(said))
+    return section("In short", listing(said))
 
 
 def _asked(settings: Mapping[str, Any]) -> list[Markup]:
@@ -111,19 +111,11 @@ def _asked(settings: Mapping[str, Any]) -> list[Markup]:
     return [command, table([], lines, long=True), shown]
 
 
-_LEFT_OUT = {
-    "unlabelled": "without a label",
-    "duplicates": "the variant of an earlier row",
-    "not_finite": "without a finite score",
-    "not_in_baseline": "not scored in the baseline",
-}
-
-
 def _counted(counts: Mapping[str, Any]) -> list[Markup]:
     unscored = sum(counts["unscored"].values())
     lines = [["alleles read", f"{counts['rows']:,}"]]
     lines += [[f"not scored: {s}", f"{n:,}"] for s, n in counts["unscored"].items()]
-    left_out = {what: counts[name] for name, what in _LEFT_OUT.items() if counts[name]}
+    left_out = {what: counts[name] for name, what in LEFT_OUT.items() if counts[name]}
     lines += [[what, f"{n:,}"] for what, n in left_out.items()]
     lines += [["used", f"{counts['used']:,}"],
               ["of them positive (label 1)", f"{counts['positives']:,}"],
@@ -194,7 +186,7 @@ def _by_group(
         said = [group_reading([r for r in last if r["kind"] == kind], words) for kind in kinds]
         whole = element("details", element("summary", "All groups, kinds and cuts"),
                         group_table(own, words))  # fmt: skip
-        sections.append(_section(f"By {column}", figures.get(f"groups_{column}", Markup()),
+        sections.append(section(f"By {column}", figures.get(f"groups_{column}", Markup()),
                                  listing(filter(None, said)), whole))  # fmt: skip
     return sections
 

@@ -91,8 +91,8 @@ def overall(table: Columns, words: Words) -> Figure:
         if row["odds_ratio"] is not None:
             exact = interval(row["conditional_low"], row["conditional_high"])
             said = f"{number(row['odds_ratio'])} ({exact})"
-        _beside(axes, place, said, f"{row['tagged_positive']:,} / {row['tagged_negative']:,}")
-    _beside(axes, 0, "odds ratio (exact 95 %)", f"tagged {words.positive} / {words.negative}")
+        beside(axes, place, said, f"{row['tagged_positive']:,} / {row['tagged_negative']:,}")
+    beside(axes, 0, "odds ratio (exact 95 %)", f"tagged {words.positive} / {words.negative}")
     axes.set_ylim(place + 0.7, -0.5)
     axes.set_yticks(list(labels), list(labels.values()))
     for label in axes.get_yticklabels():
@@ -113,8 +113,8 @@ def overall(table: Columns, words: Words) -> Figure:
     return figure
 
 
-def _beside(axes: Axes, place: float, *texts: str) -> None:
-    """Write texts right of the axes, in columns."""
+def beside(axes: Axes, place: float, *texts: str, width: float = 115) -> None:
+    """Write texts right of the axes, in columns of a width in points."""
     for i, text in enumerate(texts):
         # in points from the edge, so that the layout knows the width they need
         axes.annotate(
@@ -122,7 +122,7 @@ def _beside(axes: Axes, place: float, *texts: str) -> None:
             (1, place),
             xycoords=axes.get_yaxis_transform(),
             fontsize=8,
-            xytext=(10 + 115 * i, 0),
+            xytext=(10 + width * i, 0),
             textcoords="offset points",
             va="center",
         )

@@ -128,9 +128,9 @@ def summary_reading(row: Row, words: Words, *, base_rate: float) -> str:
         contains = row["auroc_low"] <= 0.5 <= row["auroc_high"]
         side = "above" if row["auroc"] > 0.5 else "below"
         judged = " The interval contains chance." if contains else f" It lies {side} chance."
-    return (f"A {words.positive} variant has a larger {effect} than a {words.negative} one in "
-            f"{percent(row['auroc'])} of pairs (AUROC {area(row['auroc'])}, interval {around}; "
-            f"chance: 50 %).{judged} AUPRC is {area(row['auprc'])}, interval "
+    pair = f"A {words.positive} variant has a {words.more} {effect} than a {words.negative} one"
+    return (f"{pair} in {percent(row['auroc'])} of pairs (AUROC {area(row['auroc'])}, interval "
+            f"{around}; chance: 50 %).{judged} AUPRC is {area(row['auprc'])}, interval "
             f"{interval(row['auprc_low'], row['auprc_high'], text=area)}; chance: "
             f"{area(base_rate)}.")  # fmt: skip
 

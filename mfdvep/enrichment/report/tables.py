@@ -34,19 +34,21 @@ def with_metadata(tracks: Columns, table: TrackTable) -> Columns:
     """Return a table with a column "track", and the metadata of its tracks after that column.
 
     A metadata column that has the name of another gets "metadata_" before it. Of tracks with the
-    same name the first row of a kind has the first one's metadata, the second the second's.
+    same name the first row of a kind (and element) has the first one's metadata, the second the
+    second's.
     """
     if "track" not in tracks:
         return tracks
     places: dict[str, list[int]] = defaultdict(list)
     for i, name in enumerate(table.names if table.columns else ()):
         places[name].append(i)
-    seen: dict[tuple[str, str], int] = defaultdict(int)
+    seen: dict[tuple[str, ...], int] = defaultdict(int)
     found: list[int | None] = []
-    for name, kind in zip(tracks["track"], tracks["kind"], strict=True):
-        of_name, nth = places.get(name, []), seen[name, kind]
+    apart = [tracks[column] for column in ("track", "kind", "element") if column in tracks]
+    for key in zip(*apart, strict=True):
+        of_name, nth = places.get(key[0], []), seen[key]
         found.append(of_name[min(nth, len(of_name) - 1)] if of_name else None)
-        seen[name, kind] += 1
+        seen[key] += 1
     metadata: Columns = {
         f"metadata_{column}" if column in tracks else column: [
             None if i is None else values[i] for i in found

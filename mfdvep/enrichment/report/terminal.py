@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
+from typing import Any
 
 from mfdvep.enrichment.report.readings import comparison_verdict, passing, too_many
 from mfdvep.enrichment.report.tables import rows
 from mfdvep.enrichment.report.wording import (
+    LEFT_OUT,
     Words,
     area,
     interval,
@@ -36,11 +38,29 @@ def terminal_table(enrichment: Enrichment) -> str:
     first = (f"{counts['used']:,} variants used of {counts['rows']:,}: {counts['positives']:,} "
              f"{words.positive}, {counts['negatives']:,} {words.negative}; "
              f"{plural(enrichment.settings['n_tracks'], words.unit)}")  # fmt: skip
-    said = [first, "", *_overall(enrichment, words), "", *_areas(enrichment, words)]
+    said = [
+        first,
+        *_left_out(counts),
+        "",
+        *_overall(enrichment, words),
+        "",
+        *_areas(enrichment, words),
+    ]
     said += [*_compared(enrichment, words), *_permuted(enrichment, words)]
     if flagged := enrichment.settings["flagged"]:
         said += ["", *(f"note: {sentence}" for sentence in flagged)]
-    return "\n".join(part for line in said for part in _wrapped(line)) + "\n"
+    return "\n".join(part for line in said for part in wrapped(line)) + "\n"
+
+
+def _left_out(counts: Mapping[str, Any]) -> list[str]:
+    """Return a line of the variants that were not used, and of those not in a match group."""
+    found = [(what, counts[name]) for name, what in LEFT_OUT.items()]
+    said = [f"{n:,} not scored ({status})" for status, n in counts["unscored"].items()]
+    said += [f"{n:,} {what}" for what, n in found if n]
+    lines = [f"left out: {', '.join(said)}"] if said else []
+    if counts["unmatched"]:
+        lines.append(f"in no match group with both labels: {counts['unmatched']:,}")
+    return lines
 
 
 def _overall(enrichment: Enrichment, words: Words) -> Iterator[str]:
@@ -59,7 +79,7 @@ def _overall(enrichment: Enrichment, words: Words) -> Iterator[str]:
         else:
             line.append(interval(row["bootstrap_low"], row["bootstrap_high"]))
         lines.append([*line, f"{row['tagged_positive']:,}/{row['tagged_negative']:,}"])
-    first, *texts = _aligned([header, *lines])
+    first, *texts = aligned([header, *lines])
     yield first
     cut = None
     for row, text in zip(found, texts, strict=True):
@@ -83,7 +103,7 @@ def _areas(enrichment: Enrichment, words: Words) -> Iterator[str]:
                       area(row["auprc"]),
                       interval(row["auprc_low"], row["auprc_high"], text=area),
                       ", ".join(passed.get(row["kind"], ["."]))])  # fmt: skip
-    return iter(_aligned(lines))
+    return iter(aligned(lines))
 
 
 def _compared(enrichment: Enrichment, words: Words) -> list[str]:
@@ -99,7 +119,7 @@ def _compared(enrichment: Enrichment, words: Words) -> list[str]:
                           text(row["value"]), interval(row["low"], row["high"], text=text),
                           comparison_verdict(row)])  # fmt: skip
     at = f"compared ({words.extremes(finest[0])})" if finest else "compared"
-    return ["", *_aligned([[at, "", "95 %", ""], *lines])] if lines else []
+    return ["", *aligned([[at, "", "95 %", ""], *lines])] if lines else []
 
 
 def _permuted(enrichment: Enrichment, words: Words) -> list[str]:
@@ -115,10 +135,10 @@ def _permuted(enrichment: Enrichment, words: Words) -> list[str]:
               percent(row["any_significant"]), interval(row["null_low"], row["null_high"]),
               probability(row["p_overall"]), "too many" if too_many(row) else ""]
              for row in shown]  # fmt: skip
-    return ["", *_aligned([header, *lines])]
+    return ["", *aligned([header, *lines])]
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     """Return lines with their cells in columns, the first at the left and the others right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
@@ -130,5 +150,6 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _wrapped(line: str) -> list[str]:
+def wrapped(line: str) -> list[str]:
+    """Return a line as lines that fit."""
     return [line] if len(line) <= WIDTH else wrap(line, WIDTH, subsequent_indent="  ")

@@ -11,6 +11,13 @@ from mfdvep.enrichment.results import Enrichment
 MISSING = "."
 CLASSES = {"gtex": ("causal", "neutral"), "gnomad": ("rare", "common")}
 """What variants of label 1 and 0 are called, by preset."""
+LEFT_OUT = {
+    "unlabelled": "without a label",
+    "duplicates": "the variant of an earlier row",
+    "not_finite": "without a finite score",
+    "not_in_baseline": "not scored in the baseline",
+}
+"""Why rows are not used, besides their status -> in words."""
 
 
 def number(value: float | None) -> str:
@@ -88,6 +95,14 @@ def lead(kinds: Sequence[str]) -> str:
     return "biological" if "biological" in kinds else kinds[0]
 
 
+def shortened(name: str, most: int) -> str:
+    """Return a name, without its middle if it has more letters than `most`; ends tell apart."""
+    if len(name) <= most:
+        return name
+    first = (most - 3) // 2
+    return f"{name[:first]}...{name[len(name) - (most - 3 - first) :]}"
+
+
 def _short(text: str) -> str:
     """Return 2.1e-5 of 2.1e-05."""
     mantissa, _, power = text.partition("e")
@@ -127,6 +142,11 @@ class Words:
     def effect(self, kind: str) -> str:
         """Return "biological effect"; "score" of other tools' scores."""
         return "score" if kind == "score" else f"{kind} effect"
+
+    @property
+    def more(self) -> str:
+        """What an effect is that ranks before another."""
+        return {"lower": "lower", "upper": "higher"}.get(self.sided, "larger")
 
     def share(self, cut: str) -> float:
         """Return the share of effects that a cut takes, both tails together."""

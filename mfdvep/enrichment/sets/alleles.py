@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from mfdvep.enrichment.keys import Key, key_of
 from mfdvep.enrichment.sets.counts import Counts
 from mfdvep.enrichment.sets.labelled import Value
 from mfdvep.enrichment.sets.tables import MISSING, Table
 from mfdvep.errors import InputError
+from mfdvep.genomics.info_columns import InfoColumns
 from mfdvep.genomics.parquet_variants import COLUMNS
 from mfdvep.genomics.text import TextStream
 from mfdvep.genomics.variants import VariantStatus, spelling_status
@@ -21,6 +23,8 @@ NO_ALT, NOT_ACGT = "without an ALT", "with other letters than ACGT, symbolic or 
 _REPORT_EVERY = 10_000
 _NAMES = {"gene_id": "gene", **{name: name for name in COLUMNS}}  # of a table -> here
 _KEYS = {key: name for name, (key, *_) in COLUMNS.items()}
+# frequencies that are wrong in a record are no reason to refuse a file
+_NUMBERS = [key for name, (key, number, *_) in COLUMNS.items() if number == "A" and name != "label"]
 _VCF_HEADS = (b"##fileformat=VC", b"BCF\x02", b"BCF\x04")
 
 Progress = Callable[[int, None], None] | None
@@ -35,7 +39,7 @@ class Allele:
     chrom, pos, ref, alt
         As in VCF; `pos` 1-based.
     info
-        INFO key, or column, -> text; of a key with one value an ALT the ALT's own.
+        INFO key, or column, -> text, as `InfoColumns` has it; keys without a value are not there.
     escaped
         Whether the text has VCF's percent codes.
     """
@@ -53,9 +57,9 @@ class Allele:
         return len(self.ref) == len(self.alt) == 1 and self.ref != self.alt
 
     @property
-    def key(self) -> tuple[str, int, str, str]:
-        """What is the same for the same change, whether or not a contig is named with chr."""
-        return self.chrom.removeprefix("chr"), self.pos, self.ref, self.alt
+    def key(self) -> Key:
+        """What is the same for the same change, however contig and alleles are spelled."""
+        return key_of(self.chrom, self.pos, self.ref, self.alt)
 
     def values(self) -> dict[str, Value]:
         """Return what the file says of it under the names of `COLUMNS`, but for the label."""
@@ -94,14 +98,16 @@ def read_alleles(
     counts
         Every ALT is counted as read, and those that are not yielded as removed.
     keys
-        INFO keys or columns that are kept besides those of `COLUMNS`.
+        INFO keys or columns that are kept besides those of `COLUMNS`; INFO keys only if the header
+        declares them.
     progress
         Called with the ALTs read and None.
 
     Raises
     ------
     InputError
-        See `open_vcf` and `Table`; a position that is no number.
+        See `open_vcf` and `Table`; a position that is no number; a record with a kept INFO key
+        twice or with not one value an ALT, see `InfoColumns.values`.
     """
     with closing(TextStream(path)) as text:
         if not text.is_file:
@@ -122,35 +128,18 @@ def read_alleles(
 
 def _of_vcf(path: str | Path, keys: tuple[str, ...]) -> Iterator[Allele]:
     with open_vcf(path) as reader:
-        kept = {*_KEYS, *keys}
-        by_alt = _numbered_by_alt(reader.header_lines)
+        info = InfoColumns.of(
+            reader.header_lines,
+            (),
+            also=(*_KEYS, *keys),
+            by_alt=[key for key in _NUMBERS if key not in keys],
+            name=reader.name,
+        )
         for record in reader:
-            info = parse_info(record.line, kept)
-            if not record.alts:
-                yield Allele(record.chrom, record.pos, record.ref.upper(), ".", info, True)
-            for i, alt in enumerate(record.alts):
-                own = {
-                    key: text.split(",")[i] if key in by_alt and text.count(",") >= i else text
-                    for key, text in info.items()
-                }
+            found = info.of_record(record)
+            for i, alt in enumerate(record.alts or (".",)):
+                own = {key: text for key, texts in found.items() if (text := texts[i]) is not None}
                 yield Allele(record.chrom, record.pos, record.ref.upper(), alt.upper(), own, True)
-
-
-def parse_info(line: str, keys: set[str]) -> dict[str, str]:
-    """Return the chosen INFO keys of a record's line -> text; "1" for a flag."""
-    info = line.split("\t", 8)[7].rstrip("\r")
-    found = {}
-    for entry in info.split(";"):
-        key, equals, text = entry.partition("=")
-        if key in keys:
-            found[key] = text if equals else "1"
-    return found
-
-
-def _numbered_by_alt(header: list[str]) -> set[str]:
-    """Return the INFO keys that a header declares Number=A."""
-    lines = [line for line in header if line.startswith("##INFO=<ID=") and ",Number=A," in line]
-    return {line.removeprefix("##INFO=<ID=").partition(",")[0] for line in lines}
 
 
 def _of_table(path: str | Path, keys: tuple[str, ...]) -> Iterator[Allele]:

@@ -1,6 +1,6 @@
 """The gnomAD set: rare against common variants, in cCREs and not in coding sequences.
 
-Takes any sites VCF with AF, and AC where it is there, such as gnomAD's
+Takes any sites VCF whose header declares AF, and perhaps AC, such as gnomAD's
 gnomad.genomes.v4.1.sites.chr1.vcf.bgz (INFO AC, AF of Number=A; FILTER PASS, AC0, AS_VQSR, ...).
 
 Source: science.md, "Enrichment"; Rakowski 2024, section 3.3 (btae403).
@@ -14,17 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from mfdvep.enrichment.sets.alleles import NO_ALT, NOT_ACGT, Progress, number_of, parse_info
+from mfdvep.enrichment.sets.alleles import NO_ALT, NOT_ACGT, Progress, number_of
 from mfdvep.enrichment.sets.ccres import ALL, Ccres, is_chosen
 from mfdvep.enrichment.sets.counts import Counts
 from mfdvep.enrichment.sets.labelled import NEGATIVE, POSITIVE, Labelled, LabelledSet, Value
 from mfdvep.enrichment.sets.reservoir import Reservoir
 from mfdvep.errors import InputError
 from mfdvep.genomics.genes import Annotation
+from mfdvep.genomics.info_columns import InfoColumns
 from mfdvep.genomics.variants import VariantStatus, spelling_status
 from mfdvep.genomics.vcf import Record, open_vcf
 
-_KEYS = {"AC", "AF"}
 _REPORT_EVERY = 10_000  # records
 
 
@@ -66,7 +66,8 @@ def build_gnomad(
 ) -> LabelledSet:
     """Return rare (1) and common (0) ALTs of sites, sampled in bounded memory.
 
-    An ALT whose AC is not given is taken to be seen if its AF is above 0.
+    An ALT whose AC is not given is taken to be seen if its AF is above 0. Those of a record with
+    not one AF an ALT are left out, as without an AF.
 
     Parameters
     ----------
@@ -80,8 +81,9 @@ def build_gnomad(
     Raises
     ------
     InputError
-        See `open_vcf`; thresholds that leave no gap or `at_most` below 1; a label is left without
-        a variant; the contigs are not those of the cCREs or the annotation.
+        See `open_vcf`; a header does not declare AF; a record has AF or AC twice; thresholds that
+        leave no gap or `at_most` below 1; a label is left without a variant; the contigs are not
+        those of the cCREs or the annotation.
     """
     if not 0 < rules.rare_below <= rules.common_above < 1:
         raise InputError(
@@ -99,12 +101,17 @@ def build_gnomad(
     for path in sites:
         with open_vcf(path) as reader:
             contigs |= reader.contigs
+            # one value is not that of several ALTs, whatever Number is declared; that some of
+            # many records have such (1000 Genomes) is counted and stops nothing
+            info = InfoColumns.of(
+                reader.header_lines, ["AF"], also=["AC"], by_alt=["AF", "AC"], name=reader.name
+            )
             for record in reader:
                 seen[record.chrom] = None
                 n_records += 1
                 if progress is not None and n_records % _REPORT_EVERY == 0:
                     progress(n_records, None)
-                for variant in _labelled(record, ccres, annotation, rules, counts):
+                for variant in _labelled(record, info, ccres, annotation, rules, counts):
                     samples[variant.label].offer(variant)
     _check_contigs(sites, seen, ccres, annotation)
     kept = _once(samples, counts)
@@ -124,7 +131,12 @@ def build_gnomad(
 
 
 def _labelled(
-    record: Record, ccres: Ccres, annotation: Annotation | None, rules: GnomadRules, counts: Counts
+    record: Record,
+    info: InfoColumns,
+    ccres: Ccres,
+    annotation: Annotation | None,
+    rules: GnomadRules,
+    counts: Counts,
 ) -> Iterator[Labelled]:
     """Yield the ALTs of a record that have a label, and count the others."""
     n = max(1, len(record.alts))
@@ -149,12 +161,10 @@ def _labelled(
     if annotation is not None and annotation.coding.overlaps(*stretch):
         counts.remove("in a coding sequence", n)
         return
-    info = parse_info(record.line, _KEYS)
-    afs = info.get("AF", "").split(",")
-    acs = info["AC"].split(",") if "AC" in info else [""] * n
+    known = info.of_record(record)
+    afs, acs = known["AF"], known.get("AC", [None] * n)
     for i, alt in enumerate(map(str.upper, record.alts)):
-        af = number_of(afs[i]) if len(afs) == n else None
-        ac = number_of(acs[i]) if len(acs) == n else None
+        af, ac = number_of(afs[i]), number_of(acs[i])
         reason = _removed(ref, alt, af, ac, rules)
         if reason is not None or af is None:
             counts.remove(reason or "without an AF")

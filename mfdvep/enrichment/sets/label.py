@@ -30,7 +30,8 @@ def label_by_column(
 ) -> LabelledSet:
     """Return the ALTs of a file with the labels of an INFO key or a column.
 
-    Labels are 0 and 1, true and false, or quantities. An ALT measured in several elements (column
+    Labels are 0 and 1, true and false, or quantities; or an INFO Flag, which is 1 on the ALTs of
+    records that have it and 0 on all others. An ALT measured in several elements (column
     element, INFO ELEMENT) is there once for each.
 
     Parameters
@@ -65,7 +66,7 @@ def label_by_column(
     if not found and counts.removed[none]:
         raise InputError(
             f"{path}: no ALT has {' or '.join(names)}: {counts}; name the column or INFO key that "
-            "has the labels"
+            "has the labels; of a VCF, one that its header declares"
         )
     return _checked(found, (counts,), f"LABEL: {names[0]} of {Path(path).name}")
 

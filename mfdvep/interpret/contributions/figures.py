@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from mfdvep.interpret.contributions.plots import heat_map_figure, logo_figure, panel_of
 from mfdvep.interpret.contributions.running import Chunk, Settings
 from mfdvep.interpret.mutagenesis import Mutagenesis
+from mfdvep.interpret.sequences import Site
 from mfdvep.interpret.windows import centre_of
 
 LOGO_FLANK = 30  # bases on each side of the centre
@@ -32,7 +33,8 @@ def draw(
     Parameters
     ----------
     flank
-        Bases of a logo on each side of the centre; a heat map has all that were changed.
+        Bases of a logo on each side of its middle, which is the variant's centre, or where a
+        region has the largest scores; a heat map has all that were changed.
     """
     centre = centre_of(settings.shifts)
     at = 0
@@ -48,8 +50,12 @@ def draw(
                 panels = []
                 for row, site in zip(rows, sites, strict=True):
                     scores, start = _scores(chunk, row, members)
-                    wide = flank if not isinstance(chunk.found, Mutagenesis) else settings.flank
-                    panels.append(panel_of(site, scores, centre=centre, flank=wide, first=start))
+                    is_ism = isinstance(chunk.found, Mutagenesis)
+                    wide = settings.flank if is_ism else flank
+                    middle = centre if is_ism or site.allele else _busiest(site, scores, flank)
+                    panels.append(
+                        panel_of(site, scores, centre=centre, flank=wide, first=start, shown=middle)
+                    )
                 unit = chunk.found.targets[members[0]].unit
                 title = f"{sites[0].name}: {name}\n{_how(settings)}"
                 figure = heat_map_figure if settings.method == "ism" else logo_figure
@@ -71,6 +77,18 @@ def _scores(chunk: Chunk, row: int, members: list[int]) -> tuple[dict[str, np.nd
     if isinstance(found, Mutagenesis):
         return {found.targets[t].which: found.effects[row, t] for t in members}, found.first
     return {found.targets[t].which: found.scores[row, t] for t in members}, 0
+
+
+def _busiest(site: Site, rows: dict[str, np.ndarray], flank: int) -> int:
+    """Return the base of a region round which the scores are largest in size, in sum."""
+    size = np.sum([np.abs(row) for row in rows.values()], axis=0)
+    around = np.convolve(size, np.ones(2 * flank + 1), mode="same")
+    low, high = max(site.marked[0], 0), min(site.marked[1], len(size))
+    # a region that the logo holds whole stands in its middle
+    if high - low <= 2 * flank + 1:
+        return (low + high) // 2
+    low, high = low + flank, high - flank
+    return low + int(around[low:high].argmax())
 
 
 def _how(settings: Settings) -> str:

@@ -55,29 +55,38 @@ class Panel:
 
 
 def panel_of(
-    site: Site, rows: dict[str, np.ndarray], *, centre: int, flank: int, first: int = 0
+    site: Site,
+    rows: dict[str, np.ndarray],
+    *,
+    centre: int,
+    flank: int,
+    first: int = 0,
+    shown: int | None = None,
 ) -> Panel:
-    """Return a panel of the bases up to `flank` from the centre.
+    """Return a panel of the bases up to `flank` from the one in the middle.
 
     Parameters
     ----------
     rows
         Of the site's bases from `first` on: (m,) or (m, 4).
     centre
-        Index in the site's bases.
+        Index in the site's bases of the base from which those without a place are counted.
     first
         Index in the site's bases of the first that `rows` have.
+    shown
+        Index in the site's bases of the one in the middle; by default the centre.
     """
     n_rows = len(next(iter(rows.values())))
-    low, high = max(centre - flank, first), min(centre + flank + 1, first + n_rows)
-    shown = slice(low, high)
+    middle = centre if shown is None else shown
+    low, high = max(middle - flank, first), min(middle + flank + 1, first + n_rows)
+    kept = slice(low, high)
     start, end = (min(max(at, low), high) - low for at in site.marked)
     if (start, end) == (0, high - low):  # all of it
         start = end = 0
     return Panel(
         _title(site),
-        site.codes[shown],
-        site.positions[shown],
+        site.codes[kept],
+        site.positions[kept],
         np.arange(low, high) - centre,
         (start, end),
         {name: row[low - first : high - first] for name, row in rows.items()},

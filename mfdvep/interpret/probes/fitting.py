@@ -52,6 +52,8 @@ class FoldScores:
     ----------
     auroc, auprc, share
         float64 (K,): of the held-out regions; and their share of positives.
+    n
+        float64 (K,): held-out regions, by which the folds count in `mean`.
     penalty
         float64 (K,): C that was chosen.
     n_unconverged
@@ -61,8 +63,13 @@ class FoldScores:
     auroc: np.ndarray
     auprc: np.ndarray
     share: np.ndarray
+    n: np.ndarray
     penalty: np.ndarray
     n_unconverged: int
+
+    def mean(self, measure: str) -> float:
+        """Return the mean over folds of "auroc", "auprc" or "share"."""
+        return float(np.average(getattr(self, measure), weights=self.n))
 
 
 class UnfitTaskError(ValueError):
@@ -114,7 +121,7 @@ def nested_scores(
         classes on both sides, and there are several penalties.
     """
     names = np.asarray(chromosomes, dtype=str)
-    rows: list[tuple[float, float, float, float]] = []
+    rows: list[tuple[float, ...]] = []
     n_unconverged = 0
     for train, test in splits(fold):
         penalty, failed = _choose(x[train], labels[train], names[train], fitting)
@@ -122,9 +129,9 @@ def nested_scores(
             x[train], labels[train], x[test], penalties=(penalty,), balanced=fitting.balanced
         )
         n_unconverged += failed + late
-        rows.append((*_ranking(scores[0], labels[test]), labels[test].mean(), penalty))
-    auroc, auprc, share, penalties = np.array(rows).T
-    return FoldScores(auroc, auprc, share, penalties, n_unconverged)
+        rows.append((*_ranking(scores[0], labels[test]), labels[test].mean(), test.sum(), penalty))
+    auroc, auprc, share, n, chosen = np.array(rows).T
+    return FoldScores(auroc, auprc, share, n, chosen, n_unconverged)
 
 
 def fitted_scores(
@@ -176,7 +183,7 @@ def _choose(
             f"the training regions of a fold are all of {names[0]}, so that no penalty can be "
             "chosen; give one"
         )
-    found, n_late = [], 0
+    found, sizes, n_late = [], [], 0
     for train, test in splits(chromosome_folds(names.tolist(), n_folds)):
         if any(len(np.unique(labels[part])) < 2 for part in (train, test)):
             continue
@@ -185,9 +192,10 @@ def _choose(
         )
         n_late += late
         found.append([_ranking(row, labels[test])[0] for row in scores])
+        sizes.append(test.sum())
     if not found:
         raise UnfitTaskError("no split of the training chromosomes has both classes on both sides")
-    return fitting.penalties[int(np.mean(found, axis=0).argmax())], n_late
+    return fitting.penalties[int(np.average(found, axis=0, weights=sizes).argmax())], n_late
 
 
 def _ranking(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -66,7 +66,7 @@ def _half_panel(
     axes: Axes, probe: Probe, places: dict[tuple[str, str], float], measure: str
 ) -> None:
     for row in probe.scores:
-        y = places[row["model"], row["half"]]
+        y = places[row["model"], row["half"]] + 0.3  # below the interval, which would hide it
         colour = _colour(_kind(probe, row["model"], row["half"]))
         axes.scatter(row[measure], y, s=9, color=colour, alpha=0.45, linewidths=0, zorder=2)
     for row in probe.summary:
@@ -116,8 +116,8 @@ def _mark(axes: Axes, row: Row, measure: str, y: float, kind: str, *, size: floa
     low, high = row[f"{measure}_low"], row[f"{measure}_high"]
     if low is not None:
         axes.plot([low, high], [y, y], color=colour, linewidth=1.6, zorder=3)
-    axes.scatter(row[measure], y, s=size, color=colour, marker=_marker(kind), zorder=4,
-                 edgecolors="white", linewidths=0.6)  # fmt: skip
+    edge: dict[str, Any] = {} if kind == GC else {"edgecolors": "white", "linewidths": 0.6}
+    axes.scatter(row[measure], y, s=size, color=colour, marker=_marker(kind), zorder=4, **edge)
 
 
 def _finish(axes: Axes, rows: Sequence[Row], measure: str) -> None:
@@ -152,7 +152,7 @@ def _handles(kinds: set[str], probe: Probe | None) -> list[Line2D]:
              if kind in kinds]  # fmt: skip
     found = [Line2D([], [], linestyle="", marker=_marker(kind), color=_colour(kind),
                     label=names.get(kind, kind)) for kind in order]  # fmt: skip
-    if probe is not None and probe.settings["n_permutations"]:
+    if probe is not None and (n := probe.settings["n_permutations"]):
         found.append(Line2D([], [], color=GREY, linewidth=5, alpha=0.45,
-                            label="95 % of permutations"))  # fmt: skip
+                            label=f"95 % of {n} permutations"))  # fmt: skip
     return found

@@ -1,9 +1,11 @@
 """`probe`: how well labels are predicted from latent features, by model, half and task.
 
-A task's AUROC is the mean over the outer folds of the AUROC within each: scores of regressions
-that were fitted on different regions are never ranked together. Pooled, they would differ by fold
-in their offset, which falls as the fold's own share of positives rises (the more positives are
-held out, the fewer are left to fit), so that labels without a signal would come out below .5.
+A task's AUROC is the mean over the outer folds of the AUROC within each, by their number of
+held-out regions: scores of regressions that were fitted on different regions are never ranked
+together. Pooled, they would differ by fold in their offset, which falls as the fold's own share of
+positives rises (the more positives are held out, the fewer are left to fit), so that labels without
+a signal would come out below .5. Counted alike, a fold of few regions would add as much noise as
+all others.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What a probe comes to: means over tasks with intervals, halves and models in pairs, the null.
 
 Every 95 % interval is Student's t over what is said: over tasks, which say how the mean would vary
-with other tasks like these; over folds for a single task. Tasks share regions, and folds training
-regions, so that they are no independent draws and the intervals are narrow rather than wide.
+with other tasks like these; over folds for a single task. Those of AUROC and AUPRC end at 0 and 1.
+Tasks share regions, and folds training regions, so that they are no independent draws and the
+intervals are narrow rather than wide.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Probe:
         A row a model, half and task: auroc and auprc (means over folds, intervals over folds),
         base_rate, penalty (geometric mean of those chosen), n_unconverged.
     fold_scores
-        A row a model, half, task and fold: auroc, auprc, base_rate, penalty.
+        A row a model, half, task and fold: n (held-out regions), auroc, auprc, base_rate, penalty.
     folds
         A row a fold: regions, chromosomes.
     comparisons
@@ -106,10 +107,11 @@ def _summary_row(
     row: Row = {"model": source[0], "half": source[1], "n_tasks": len(found)}
     row["interval_over"] = "tasks" if len(found) > 1 else "folds"
     for measure in MEASURES:
-        of_folds = np.array([getattr(one.scores, measure) for one in found])  # (T, K)
-        over = of_folds.mean(1) if len(found) > 1 else of_folds[0]
-        row |= _with_interval(measure, over)
-    row["base_rate"] = float(np.mean([one.scores.share.mean() for one in found]))
+        if len(found) > 1:
+            row |= _with_interval(measure, np.array([one.scores.mean(measure) for one in found]))
+        else:
+            row |= _of_folds(measure, found[0].scores)
+    row["base_rate"] = float(np.mean([one.scores.mean("share") for one in found]))
     if permuted:
         for measure in MEASURES:
             row |= _null(source, permuted, measure, observed=row[measure])
@@ -123,7 +125,7 @@ def _null(
     runs: dict[int, list[float]] = {}
     for one in permuted:
         if (one.model, one.half) == source:
-            runs.setdefault(one.version, []).append(float(getattr(one.scores, measure).mean()))
+            runs.setdefault(one.version, []).append(one.scores.mean(measure))
     means = np.array([np.mean(values) for values in runs.values()])
     if not len(means):
         names = ("", "_low", "_high")
@@ -140,9 +142,9 @@ def _null(
 def _score_row(one: Scored) -> Row:
     row: Row = {"model": one.model, "half": one.half, "task": one.task}
     for measure in MEASURES:
-        row |= _with_interval(measure, getattr(one.scores, measure))
+        row |= _of_folds(measure, one.scores)
     return row | {
-        "base_rate": float(one.scores.share.mean()),
+        "base_rate": one.scores.mean("share"),
         "penalty": float(np.exp(np.log(one.scores.penalty).mean())),
         "n_unconverged": one.scores.n_unconverged,
     }
@@ -150,18 +152,19 @@ def _score_row(one: Scored) -> Row:
 
 def _fold_score_rows(one: Scored) -> Iterable[Row]:
     s = one.scores
-    columns = zip(s.auroc, s.auprc, s.share, s.penalty, strict=True)
+    columns = zip(s.auroc, s.auprc, s.share, s.penalty, s.n, strict=True)
     for number, values in enumerate(columns, start=1):
-        auroc, auprc, share, penalty = map(float, values)
+        auroc, auprc, share, penalty = map(float, values[:4])
         yield {"model": one.model, "half": one.half, "task": one.task, "fold": number,
-               "auroc": auroc, "auprc": auprc, "base_rate": share, "penalty": penalty}  # fmt: skip
+               "n": int(values[4]), "auroc": auroc, "auprc": auprc, "base_rate": share,
+               "penalty": penalty}  # fmt: skip
 
 
 def _comparisons(by_source: Mapping[tuple[str, str], Sequence[Scored]]) -> Iterable[Row]:
     for first, second in _pairs(list(by_source)):
         for measure in MEASURES:
             a, b = (
-                np.array([getattr(one.scores, measure).mean() for one in by_source[source]])
+                np.array([one.scores.mean(measure) for one in by_source[source]])
                 for source in (first, second)
             )
             mean, interval = mean_and_interval(a - b)
@@ -204,7 +207,11 @@ def shown(model: str, half: str) -> str:
     return "GC alone" if half == GC else f"{model} {half}"
 
 
-def _with_interval(measure: str, values: np.ndarray) -> Row:
-    mean, interval = mean_and_interval(values)
-    low, high = interval or (None, None)
+def _of_folds(measure: str, scores: FoldScores) -> Row:
+    return _with_interval(measure, getattr(scores, measure), scores.n)
+
+
+def _with_interval(measure: str, values: np.ndarray, weights: np.ndarray | None = None) -> Row:
+    mean, interval = mean_and_interval(values, weights)
+    low, high = np.clip(interval, 0, 1).tolist() if interval else (None, None)
     return {measure: mean, f"{measure}_low": low, f"{measure}_high": high}

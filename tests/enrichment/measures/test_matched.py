@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import combinations, product
+
 import numpy as np
 import pytest
+from scipy.stats import binomtest, fisher_exact
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from mfdvep.enrichment.measures.matched import (
+    EXACT,
     Strata,
     mantel_haenszel,
-    mantel_haenszel_p,
+    matched_p,
     moments,
     strata_of,
 )
@@ -47,8 +52,7 @@ def stratified(rng, n_strata, size):
 
 
 def p_of(found):
-    sums = (found.observed, found.expected, found.variance)
-    return mantel_haenszel_p(*(np.array([x]) for x in sums))[0]
+    return matched_p(found, np.array([int(found.observed)]))[0]
 
 
 def as_tables(strata, positive, tagged):
@@ -65,8 +69,8 @@ def as_tables(strata, positive, tagged):
     )
 
 
-@pytest.mark.parametrize(("n_strata", "size"), [(60, 2), (40, 5), (10, 30)])
-def test_pooled_odds_ratio_interval_and_test_are_those_of_statsmodels(n_strata, size):
+@pytest.mark.parametrize(("n_strata", "size"), [(60, 2), (40, 5), (10, 30), (3000, 4)])
+def test_pooled_odds_ratio_and_interval_are_those_of_statsmodels(n_strata, size, monkeypatch):
     rng = np.random.default_rng(n_strata)
     strata, positive, tagged = stratified(rng, n_strata, size)
     expected = StratifiedTable(as_tables(strata, positive, tagged).transpose(1, 2, 0))
@@ -75,10 +79,64 @@ def test_pooled_odds_ratio_interval_and_test_are_those_of_statsmodels(n_strata, 
     low, high = expected.oddsratio_pooled_confint()
     np.testing.assert_allclose(pooled.value[0], expected.oddsratio_pooled, rtol=1e-8)
     np.testing.assert_allclose([pooled.low[0], pooled.high[0]], [low, high], rtol=1e-8)
-    np.testing.assert_allclose(p_of(found), expected.test_null_odds().pvalue, rtol=1e-8)
+    # where the exact p is not summed, it is the Cochran-Mantel-Haenszel test's
+    monkeypatch.setattr("mfdvep.enrichment.measures.matched.EXACT", 0.0)
+    p, asymptotic = p_of(found), expected.test_null_odds().pvalue
+    np.testing.assert_allclose(p, asymptotic, rtol=1e-8, atol=1e-15)
 
 
-def test_pairs_are_mcnemars():
+def test_the_exact_p_meets_the_asymptotic_one_where_they_change_over(monkeypatch):
+    rng = np.random.default_rng(5)
+    strata, positive, tagged = stratified(rng, 2400, 3)
+    found = moments(Strata.build(strata, positive), np.flatnonzero(tagged), positive)
+    assert 200 < found.variance < EXACT
+    counts = np.round(found.expected + np.array([-3, -2, -1, 0.1, 1, 2, 3]) * found.variance**0.5)
+    exact = matched_p(found, counts.astype(int))
+    monkeypatch.setattr("mfdvep.enrichment.measures.matched.EXACT", 0.0)
+    np.testing.assert_allclose(exact, matched_p(found, counts.astype(int)), rtol=0.12, atol=0.03)
+
+
+def test_one_set_is_fishers_test():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        positive = rng.random(25) < 0.4
+        tagged = np.flatnonzero(rng.random(25) < 0.3)
+        a = int(positive[tagged].sum())
+        b, m = len(tagged) - a, int(positive.sum())
+        found = moments(Strata.build(np.zeros(25, int), positive), tagged, positive)
+        expected = fisher_exact([[a, b], [m - a, 25 - m - b]]).pvalue
+        assert p_of(found) == pytest.approx(expected, rel=1e-8)
+
+
+def test_few_sets_of_all_sizes_by_counting_every_case():
+    strata = np.repeat([0, 1, 2, 3], [3, 4, 2, 2])
+    positive = np.array([1, 0, 0, 1, 1, 0, 0, 1, 0, 1, 0], bool)
+    tagged = np.array([0, 3, 4, 5, 7, 9, 10])  # the last set is tagged whole
+    found = moments(Strata.build(strata, positive), tagged, positive)
+    ways = []
+    for s in range(4):
+        n_tagged = int((strata[tagged] == s).sum())
+        members = np.flatnonzero(strata == s)
+        ways.append([sum(positive[list(chosen)]) for chosen in combinations(members, n_tagged)])
+    counts = Counter(sum(case) for case in product(*ways))
+    seen = int(positive[tagged].sum())
+    expected = sum(n for n in counts.values() if n <= counts[seen]) / sum(counts.values())
+    assert p_of(found) == pytest.approx(expected, rel=1e-12)
+    every = matched_p(found, np.array(sorted(counts)))
+    assert every.max() == pytest.approx(1.0)
+
+
+def test_pairs_are_mcnemars_exact_test():
+    for plus, minus in ((8, 1), (6, 2), (5, 5), (9, 0)):
+        kinds = [(1, 0)] * plus + [(0, 1)] * minus + [(1, 1)] * 3 + [(0, 0)] * 4
+        strata, positive = np.repeat(np.arange(len(kinds)), 2), np.tile([True, False], len(kinds))
+        found = moments(
+            Strata.build(strata, positive), np.flatnonzero(np.array(kinds).ravel()), positive
+        )
+        assert p_of(found) == pytest.approx(binomtest(plus, plus + minus).pvalue, rel=1e-8)
+
+
+def test_the_odds_ratio_of_pairs():
     # 1:1 pairs: the odds ratio is the ratio of the discordant pairs, here 6 to 2
     kinds = [(1, 0)] * 6 + [(0, 1)] * 2 + [(1, 1)] * 4 + [(0, 0)] * 5  # positive, negative tagged
     strata = np.repeat(np.arange(len(kinds)), 2)
@@ -86,8 +144,6 @@ def test_pairs_are_mcnemars():
     tagged = np.flatnonzero(np.array(kinds).ravel())
     found = moments(Strata.build(strata, positive), tagged, positive)
     assert mantel_haenszel([found]).value[0] == pytest.approx(3.0)
-    z2 = (found.observed - found.expected) ** 2 / found.variance
-    assert z2 == pytest.approx((6 - 2) ** 2 / (6 + 2))
 
 
 def test_nothing_discordant_says_nothing():

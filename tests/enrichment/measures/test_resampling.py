@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mfdvep.enrichment.measures.matched import strata_of
 from mfdvep.enrichment.measures.resampling import (
@@ -41,8 +42,18 @@ def test_percentiles_leave_out_what_is_not_defined():
     low, high = percentile_interval(both)
     assert (low[0], high[0]) == (25.0, 975.0)
     assert np.isnan([low[1], high[1]]).all()  # half of the samples have no value
-    low, high = percentile_interval(np.zeros((0, 3)))
-    assert np.isnan([low, high]).all()
+    for few in (0, 39):
+        assert np.isnan(percentile_interval(np.zeros((few, 3)))).all()
+
+
+def test_intervals_of_few_blocks_are_wider_and_of_fewer_there_are_none():
+    samples = np.random.default_rng(0).standard_normal((20_000, 4))
+    low, high = percentile_interval(samples, np.array([9, 10, 20, 10_000]))
+    assert np.isnan([low[0], high[0]]).all()
+    assert high[1] > high[2] > high[3]
+    # Student's t with 9 degrees of freedom, over the bootstrap's SD, which is sqrt(9/10) of it
+    assert high[1] == pytest.approx(2.262 * (10 / 9) ** 0.5, abs=0.15)
+    assert high[3] == pytest.approx(1.96, abs=0.05)
 
 
 def test_labels_are_permuted_within_sets():

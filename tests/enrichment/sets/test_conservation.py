@@ -96,7 +96,8 @@ def test_gnomad(sites, at_most, outside):
     sites += [(pos, ["T"], ["0.3"], "PASS") for pos in (3, 12)]
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "s.vcf"
-        lines = ["##fileformat=VCFv4.2", "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
+        lines = ["##fileformat=VCFv4.2", '##INFO=<ID=AF,Number=A,Type=Float,Description="">']
+        lines += ["#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]
         lines += [
             f"1\t{pos}\t.\tA\t{','.join(alt)}\t.\t{kind}\tAF={','.join(af)}"
             for pos, alt, af, kind in sites

@@ -131,6 +131,45 @@ def test_each_alt_by_its_own_frequency(build):
     }
 
 
+@pytest.mark.parametrize("number", ["A", "1", "."])
+@pytest.mark.parametrize("af", ["0.001", "0.001,0.2,0.3"])
+def test_not_one_frequency_an_alt_is_none(tmp_path, af, number):
+    """Whatever the header declares: one value is not taken for both ALTs. 1000 Genomes has such."""
+    header = HEADER.replace("Number=A", f"Number={number}")
+    more = (330, "A", "C,G", "PASS", f"AC=1,2;AF={af}")
+    path = write(tmp_path / "s.vcf", [*BASE, more], header)
+    (tmp_path / "c.bed").write_text(V3)
+    found = build_gnomad([path], read_ccres(tmp_path / "c.bed"), None, GnomadRules())
+    assert ids(found) == {"chr1_101_A_C": 1, "chr1_310_A_G": 0}
+    assert found.counts[0].removed["without an AF"] == 2
+
+
+def test_a_key_that_is_there_twice_is_refused(build):
+    with pytest.raises(InputError, match=r"record 3 at chr1:330: INFO AF is there twice"):
+        build([(330, "A", "C", "PASS", "AF=0.1;AC=1;AF=0.001")])
+
+
+@pytest.mark.parametrize("number", ["1", ".", "R"])
+def test_each_alt_has_its_own_frequency_whatever_number_is_declared(tmp_path, number):
+    header = HEADER.replace("Number=A", f"Number={number}")
+    more = (330, "A", "C,G", "PASS", "AC=1,300;AF=0.001,0.3")
+    path = write(tmp_path / "s.vcf", [more], header)
+    (tmp_path / "c.bed").write_text(V3)
+    found = build_gnomad([path], read_ccres(tmp_path / "c.bed"), None, GnomadRules())
+    assert ids(found) == {"chr1_330_A_C": 1, "chr1_330_A_G": 0}
+
+
+def test_the_header_declares_af_and_perhaps_ac(tmp_path):
+    (tmp_path / "c.bed").write_text(V3)
+    ccres = read_ccres(tmp_path / "c.bed")
+    found = build_gnomad([write(tmp_path / "a.vcf", BASE, HEADER.replace("=AC,", "=XX,"))], ccres,
+                         None, GnomadRules())  # fmt: skip
+    assert len(found.variants) == 2
+    path = write(tmp_path / "b.vcf", BASE, HEADER.replace("=AF,", "=AF_joint,"))
+    with pytest.raises(InputError, match=r"b\.vcf: its header declares no INFO AF; "):
+        build_gnomad([path], ccres, None, GnomadRules())
+
+
 def test_a_variant_of_both_labels_has_none(build):
     """As where exomes and genomes disagree."""
     found = build([(320, "A", "G", "PASS", RARE), (320, "A", "G", "PASS", COMMON)])

@@ -22,6 +22,7 @@ VCF = """\
 ##fileformat=VCFv4.2
 ##INFO=<ID=CLASS,Number=A,Type=Integer,Description="">
 ##INFO=<ID=LABEL,Number=A,Type=Integer,Description="">
+##INFO=<ID=KNOWN,Number=0,Type=Flag,Description="">
 ##INFO=<ID=ELEMENT,Number=.,Type=String,Description="">
 #CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
 """
@@ -91,6 +92,26 @@ def test_of_an_info_key(vcf):
     }
 
 
+@pytest.mark.parametrize("info", ["CLASS=1", "CLASS=1,0,1", "CLASS=1,0;CLASS=1,0"])
+def test_an_info_key_that_has_not_one_value_an_alt_is_refused(vcf, info):
+    """As `score --labels` refuses it."""
+    path = vcf(("1", 5, "A", "C", "CLASS=0"), ("1", 6, "A", "C,G", info))
+    says = r"v\.vcf: record 2 at 1:6: INFO CLASS (has [13] values|is there twice)"
+    with pytest.raises(InputError, match=says):
+        label_by_column(path, "CLASS")
+
+
+def test_an_info_key_that_is_not_declared_is_no_label(vcf):
+    with pytest.raises(InputError, match="has the labels; of a VCF, one that its header"):
+        label_by_column(vcf(("1", 5, "A", "C", "KIND=0"), ("1", 6, "A", "C", "KIND=1")), "KIND")
+
+
+def test_a_flag_is_a_label_of_every_alt(vcf):
+    """A flag is false where it is absent."""
+    path = vcf(("1", 5, "A", "C,G", "X;KNOWN"), ("1", 6, "A", "C", "."))
+    assert labels(label_by_column(path, "KNOWN")) == {"1_5_A_C": 1, "1_5_A_G": 1, "1_6_A_C": 0}
+
+
 def test_an_alt_in_several_elements_is_there_for_each(table):
     rows = [("1", 10, "A", "C", "0.5", "NA", "e1"), ("1", 10, "A", "C", "0.7", "NA", "e2")]
     found = label_by_column(table(rows))
@@ -120,6 +141,16 @@ def test_of_two_files(vcf):
     found = label_two_files(one, two)
     assert labels(found) == {"1_1_A_C": 1, "chr1_3_A_C": 0}
     assert [counts.removed["in both files"] for counts in found.counts] == [1, 1]
+
+
+def test_one_variant_however_it_is_spelled(vcf):
+    """Trimmed, and with the mitochondrion under either name."""
+    mine, theirs = ("1", 1, "G", "T", "."), ("2", 1, "G", "T", ".")
+    one = vcf(("1", 5, "A", "C", "."), ("chrM", 7, "GCA", "GA", "."), mine, name="a.vcf")
+    two = vcf(("chr1", 5, "AG", "CG", "."), ("MT", 7, "GC", "G", "."), theirs, name="b.vcf")
+    found = label_two_files(one, two)
+    assert labels(found) == {"1_1_G_T": 1, "2_1_G_T": 0}
+    assert [counts.removed["in both files"] for counts in found.counts] == [2, 2]
 
 
 def test_refusals(table, vcf, tmp_path):
