@@ -24,6 +24,7 @@ COMMANDS = {
     "enrich": "Tell how well effects separate causal from neutral variants.",
     "attribute": "Tell which bases a prediction comes from, by biology and technique.",
     "explain-variant": "Tell what one allele changes, on one page.",
+    "profile": "Average contributions round a motif or footprints, by direct feature.",
     "features": "Latent features of regions, sequences or variants, as Parquet.",
     "probe": "Tell how well latent features predict labels of regions, by half.",
     "probe-labels": "Make regions and labels from FANTOM5, VISTA, or a BED of classes.",
@@ -35,7 +36,12 @@ COMMANDS = {
 _TERMINATED = 128 + signal.SIGTERM
 
 
-@click.group(cls=LazyGroup, told=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    told=COMMANDS,
+    modules={"profile": "profiles"},  # Python has a module `profile`
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="mfdvep")
 def mfdvep() -> None:
     """Variant effects on regulatory experiments, split into biology and technique.
