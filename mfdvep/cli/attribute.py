@@ -67,8 +67,8 @@ def attribute(output: Path, fasta: str | None, threads: int | None, **given: Any
 
     What is explained is a direct latent feature (--feature), the log-odds of a track (--track) or
     their mean over tracks (--where). Scores of integrated gradients add up to the difference from
-    a window of N, to 1 %, and biological and technical ones to the combined. They are means over
-    strands and shifts, at the bases of the forward strand.
+    a window of N, to 1 % or to .002 where that is more, and biological and technical ones to the
+    combined. They are means over strands and shifts, at the bases of the forward strand.
 
     \b
     Example:
@@ -171,6 +171,6 @@ def _told(output: Path, summary: Summary) -> str:
         lines.append(f"{summary.longer:,} are longer than a window: their middle was seen")
     if summary.rough:
         lines.append(
-            f"{summary.rough:,} add up to more than 1 % beside the difference; see converged"
+            f"{summary.rough:,} miss the difference by more than 1 % and .002; see converged"
         )
     return "\n".join(f"mfdvep: {line}" for line in lines)

@@ -45,7 +45,7 @@ def probe_labels(source: Path, output: Path, **given: Any) -> None:
 
     \b
     Example:
-      mfdvep probe-labels vista.fa -o vista
+      mfdvep probe-labels vista_enhancers.fa -o vista
       mfdvep features vista.fa -o vista.parquet
       mfdvep probe vista.parquet vista.labels.tsv
     """

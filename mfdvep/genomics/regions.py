@@ -20,7 +20,7 @@ _REGION = re.compile(
 )
 _BED_NUMBER = re.compile("[0-9]{1,18}")
 _CUT_NUMBER = re.compile(r"\d{3}(-\d*)?")  # what a comma in a number leaves on its right
-_END = (1 << 31) - 1  # beyond every contig, and what htslib takes
+TO_THE_END = (1 << 31) - 1  # beyond every contig, and what htslib takes
 
 Stretch = tuple[int, int]
 
@@ -96,7 +96,9 @@ class Regions:
     def overlaps(self, chrom: str, start: int, end: int) -> bool:
         """Return whether a stretch, 0-based and half-open, has a base in one of these."""
         found = self.stretches(chrom)
-        at = bisect_right(found, (start, _END)) - 1  # the last that starts at or before `start`
+        at = (
+            bisect_right(found, (start, TO_THE_END)) - 1
+        )  # the last that starts at or before `start`
         return (at >= 0 and found[at][1] > start) or (
             at + 1 < len(found) and found[at + 1][0] < end
         )
@@ -139,15 +141,15 @@ def _region(part: str, text: str) -> tuple[str, int, int]:
     braced, plain, first, dash, last = found.groups()
     chrom = braced or plain
     if first is None:
-        return chrom, 0, _END
+        return chrom, 0, TO_THE_END
     start = int(first)
-    end = start if dash is None else int(last) if last else _END
-    if not 1 <= start <= _END or end < start:
+    end = start if dash is None else int(last) if last else TO_THE_END
+    if not 1 <= start <= TO_THE_END or end < start:
         raise InputError(
-            f"region {part!r}: positions start at 1 and reach {_END}, and the end is not before "
-            "the start"
+            f"region {part!r}: positions start at 1 and reach {TO_THE_END}, and the end is not "
+            "before the start"
         )
-    return chrom, start - 1, min(end, _END)
+    return chrom, start - 1, min(end, TO_THE_END)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +185,12 @@ def bed_lines(path: str | Path) -> Iterator[BedLine]:
                 continue
             fields = line.rstrip("\r").split("\t")
             start, end = _bed_numbers(fields)
-            if start > min(end, _END) or not fields[0]:
+            if start > min(end, TO_THE_END) or not fields[0]:
                 raise InputError(
                     f"{text.name}:{number}: expected BED, CHROM START END with tabs and START not "
                     f"beyond END, found {line[:60]!r}"
                 )
-            yield BedLine(fields[0], start, min(end, _END), tuple(fields[3:]))
+            yield BedLine(fields[0], start, min(end, TO_THE_END), tuple(fields[3:]))
 
 
 def _bed_numbers(fields: list[str]) -> Stretch:

@@ -18,7 +18,7 @@ from mfdvep.errors import InputError
 from mfdvep.genomics.fasta import read_fasta
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.reasons import REASONS
-from mfdvep.genomics.regions import Regions, bed_lines
+from mfdvep.genomics.regions import TO_THE_END, Regions, bed_lines
 from mfdvep.genomics.sequences import N_CODE, shift_offsets
 from mfdvep.genomics.variants import Variant, VariantStatus, variant_of
 from mfdvep.genomics.vcf import open_vcf
@@ -164,7 +164,9 @@ class Sites:
         contig = genome.resolve(chrom)
         if contig is None:
             return _none(name, "", chrom, VariantStatus.CONTIG_MISSING)
-        if end > genome.contigs[contig]:
+        if end == TO_THE_END:  # chr1, or chr1:1000-
+            end = genome.contigs[contig]
+        if not start < end <= genome.contigs[contig]:
             return _none(name, "", chrom, VariantStatus.OFF_CONTIG)
         first = (start + end) // 2 - self._centre
         codes = genome.fetch(contig, first, first + self._length)

@@ -217,3 +217,14 @@ def test_an_earlier_folder_is_not_replaced_by_chance(small_model, genome, target
 def test_file_names():
     found = file_names(["CTCF/K562 biological", "ctcf_k562 biological", "a" * 200, "//", "a: 'b'"])
     assert found == ["CTCF_K562_biological", "ctcf_k562_biological_2", "a" * 80, "_", "a_b"]
+
+
+def test_ref_and_alt_are_never_apart(small_model, genome, targets):
+    # three regions before two variants: the fourth site is a REF
+    ref = genome.fetch("chr1", 1000, 1001)[0]
+    variants = [f"chr1:1001:{'ACGT'[ref]}:{alt}" for alt in "ACGT" if "ACGT"[ref] != alt][:2]
+    regions = [f"chr1:{n}-{n + 20}" for n in (900, 1200, 1500)]
+    _, found = chunks(small_model, genome, targets, regions=regions, variants=variants)
+    for chunk in found:
+        alleles = [site.allele for site in chunk.sites]
+        assert alleles.count("REF") == alleles.count("ALT")

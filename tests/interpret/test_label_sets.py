@@ -272,3 +272,11 @@ def test_tasks_with_few_positives_are_left_out(tmp_path):
     assert kept.counts["tasks left out"] == 0
     with pytest.raises(InputError, match="none of 5 tasks has 2 positives"):
         keep_tasks(read_vista(path), 2)
+
+
+@pytest.mark.parametrize("taken", ["background", "name", "start"])
+def test_a_class_with_a_name_of_the_table_is_refused(tmp_path, taken):
+    path = tmp_path / "c.bed"
+    path.write_text(f"chr1\t0\t10\tPLS\nchr1\t20\t30\t{taken}\n")
+    with pytest.raises(InputError, match=f"a class is called {taken}"):
+        read_classes(path, rng=np.random.default_rng(0))

@@ -189,8 +189,15 @@ def test_what_is_true_of_chromosomes_alone_is_of_no_use():
         ("chr1_KI270706v1_random", "chr1"),
         ("chr6_158159743_158290815", "chr6"),
         ("chrX_0_1", "chrX"),
-        ("1", "1"),
-        ("NC_000001.11", "NC_000001.11"),
+        ("1", "chr1"),
+        ("22_KI270731v1_random", "chr22"),
+        ("HSCHR1_CTG1", "chr1"),
+        ("MT", "chrM"),
+        ("chrM", "chrM"),
+        ("A", "chrA"),
+        ("chrA", "chrA"),
+        ("NC_000001.11", "chrNC_000001.11"),
+        ("KI270706.1", "chrKI270706.1"),
     ],
 )
 def test_parts_of_a_chromosome_are_that_chromosome(contig, expected):

@@ -9,7 +9,7 @@ from conftest import random_bases, write_fasta
 from mfdvep.errors import InputError
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import decode, encode
-from mfdvep.genomics.variants import Variant, variant_of
+from mfdvep.genomics.variants import Variant, VariantStatus, variant_of
 from mfdvep.interpret.sequences import Sites
 from mfdvep.interpret.windows import windows_of
 from mfdvep.scoring.windows import AlleleWindows
@@ -138,7 +138,6 @@ def test_a_wrong_ref_named_alone_is_refused(genome, other):
     [
         ({"regions": ["chr9:1-2"]}, "chr9:1-2: CONTIG_MISSING"),
         ({"regions": ["chr1:4000-4001"]}, "OFF_CONTIG"),
-        ({"regions": ["chr1"]}, "OFF_CONTIG"),
         ({"regions": ["chr2:1000-1100"]}, "N_RICH"),
         ({"regions": ["chr1:a-b"]}, "region 'chr1:a-b'"),
         ({"variants": ["chr1-100-A-G"]}, "expected chr1:12345:A:G"),
@@ -162,3 +161,11 @@ def test_a_variant_s_text():
     assert variant_of("chr1:12345:A:G") == Variant("chr1", 12345, "A", "G", 0, 1)
     assert variant_of("HLA-A*01:01:9:ac:T") == Variant("HLA-A*01:01", 9, "ac", "T", 0, 1)
     assert np.array_equal(encode("ACGT"), [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("region", ["chr1", "chr1:1-"])
+def test_a_region_without_an_end_ends_with_its_contig(genome, region):
+    (site,) = Sites(1, genome=genome).read(regions=[region])
+    (whole,) = Sites(1, genome=genome).read(regions=[f"chr1:1-{genome.contigs['chr1']}"])
+    assert site.status is VariantStatus.OK
+    np.testing.assert_array_equal(site.codes, whole.codes)

@@ -18,7 +18,7 @@ from mfdvep.interpret.windows import stretch_bases
 from mfdvep.model.mfd import MFDModel
 
 METHODS = ("ig", "gradient", "ism")
-_AT_ONCE = 4  # sites
+_AT_ONCE = 4  # sites, or one more: REF and ALT of a variant stay together
 
 Progress = Callable[[int, None], None]
 
@@ -112,7 +112,7 @@ def run(
     """
     done = 0
     waiting = iter(sites)
-    while some := tuple(islice(waiting, _AT_ONCE)):
+    while some := _some(waiting):
         codes = [site.codes for site in some if site.status is VariantStatus.OK]
         none = np.empty((0, stretch_bases(settings.shifts)), dtype=np.uint8)
         stacked = np.stack(codes) if codes else none
@@ -141,3 +141,11 @@ def run(
         if progress is not None:
             progress(done, None)
         yield Chunk(some, found)
+
+
+def _some(waiting: Iterator[Site]) -> tuple[Site, ...]:
+    """Return the next sites, with the ALT of a REF that would be the last."""
+    some = tuple(islice(waiting, _AT_ONCE))
+    if some and some[-1].allele == "REF":
+        some += tuple(islice(waiting, 1))
+    return some

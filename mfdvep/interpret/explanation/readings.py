@@ -181,7 +181,11 @@ def notes_on_bases(bases: Bases) -> list[str]:
     said.append(
         f"integrated gradients of {steps} steps miss the sum that they should have by at most "
         f"{largest:.2g} {unit}"
-        + ("" if bases.attribution.converged.all() else ", which is more than 1 % of it")
+        + (
+            ""
+            if bases.attribution.converged.all()
+            else ", which is more than 1 % of it and than .002"
+        )
     )
     return said
 

@@ -71,6 +71,11 @@ def read_classes(
         raise InputError(f"{path}: {twice[0]}:{twice[1]}-{twice[2]} is there twice; keep one")
     added = _background(places, genome, background, rng) if background else []
     names = sorted(set(classes) - {""})
+    if taken := sorted({BACKGROUND, "name", "chrom", "start", "end"} & set(names)):
+        raise InputError(
+            f"{path}: a class is called {taken[0]}, which the table of labels has for itself; "
+            "rename it"
+        )
     all_places, of = [*places, *added], np.array([*classes, *[BACKGROUND] * len(added)])
     labels = np.zeros((len(of), len(names)), dtype=np.int8)
     for i, name in enumerate(names):

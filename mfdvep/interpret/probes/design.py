@@ -16,7 +16,8 @@ from mfdvep.interpret.probes.label_table import LabelTable
 
 HALVES = ("combined", "biological", "technical")
 GC = "gc"
-_PART_OF = re.compile("(chr[0-9A-Za-z]+)_.+")  # chr1_KI270706v1_random is part of chr1
+# chr1_KI270706v1_random and HSCHR1_CTG1 are part of chr1, and 1 is chr1
+_PART_OF = re.compile("(?:HS)?(?:chr|CHR)?([0-9]{1,2}|[A-Z])(?:_.+)?")
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,14 @@ class Design:
 
 
 def chromosome_of(contig: str) -> str:
-    """Return the chromosome of a contig: chr1 for chr1_KI270706v1_random and chr1_0_131072.
+    """Return the chromosome of a contig: chr1 for 1, chr1_KI270706v1_random and chr1_0_131072.
 
     Haplotypes and windows named so hold sequence of the chromosome, or nearly the same. A name
-    of another form is its own chromosome.
+    of another form is its own chromosome, with "chr" or without.
     """
     found = _PART_OF.fullmatch(contig)
-    return found[1] if found else contig
+    name = found[1] if found else contig.removeprefix("chr")
+    return f"chr{'M' if name == 'MT' else name}"
 
 
 def join(tables: Mapping[str, FeatureTable], labels: LabelTable) -> Design:
