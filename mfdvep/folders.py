@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from mfdvep.errors import OutputError
+from mfdvep.files import check_outputs
 
 
 @contextmanager
@@ -85,3 +90,44 @@ def check_output(
         raise OutputError(
             f"{folder}: --force replaces only a folder with {marker} in it; name another folder"
         )
+
+
+def check_file_or_folder(
+    output: str | Path,
+    inputs: Sequence[Path],
+    *,
+    files: Collection[str],
+    marker: str,
+    force: bool = False,
+) -> None:
+    """Refuse an output that cannot be written or would destroy something, before any work.
+
+    Parameters
+    ----------
+    inputs
+        Files that are read.
+    files
+        Endings of an output that is a file; any other is a folder.
+    marker, force
+        See `new_folder`.
+
+    Raises
+    ------
+    OutputError
+        See `check_outputs` and `check_output`.
+    """
+    if Path(output).suffix in files:
+        check_outputs({"output": output}, inputs, force=force)
+    else:
+        check_output(output, marker=marker, force=force, apart=inputs)
+
+
+def write_json(path: Path, value: Any, *, allow_nan: bool = True) -> None:
+    """Write a record to read: indented, with its own letters, arrays as lists, paths as text."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=allow_nan, default=_plain)
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has for a value of NumPy, or a path."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -88,12 +88,18 @@ def shortened(name: str, most: int) -> str:
     return f"{name[:first]}...{name[len(name) - (most - 3 - first) :]}"
 
 
-def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines with their cells in columns, the first at the left and the others right."""
+def aligned(lines: Sequence[Sequence[str]], *, right: bool = True) -> list[str]:
+    """Return lines with their cells in columns, the first at the left.
+
+    Parameters
+    ----------
+    right
+        Whether the other columns are at the right, as numbers are.
+    """
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
+            cell.rjust(width) if i and right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines

@@ -16,7 +16,7 @@ LEVELS = {
     "errors": 0,
     "files": 1,
     "averages": 1,
-    "folders": 1,
+    "folders": 2,
     "plotting": 1,
     "markup": 1,
     "wording": 1,

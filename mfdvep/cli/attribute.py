@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import InputError
 
@@ -135,11 +134,9 @@ def _attribute(
     )
     about = {
         "mfdvep": __version__,
-        "command": shlex.join(["mfdvep", *sys.argv[1:]]),
+        "command": as_typed(),
         "model": dict(model.provenance),
-        "reference": None
-        if genome is None
-        else {"file": genome.path.name, "fingerprint": genome.fingerprint},
+        "reference": None if genome is None else genome.record,
         "method": settings.method,
         "shifts": list(settings.shifts),
         "strand": settings.strand,

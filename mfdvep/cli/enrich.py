@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.command import as_typed
 from mfdvep.cli.data_folder import data_option
 from mfdvep.cli.parameters import Block, Quantiles
 from mfdvep.cli.progress import progress_bar
@@ -117,7 +116,7 @@ def show_summary(matrix: Path, key: str) -> None:
 
     try:
         with progress_bar("enrichment", "tracks") as bar:
-            found = analyse(matrix, key, command=_command(), progress=bar)
+            found = analyse(matrix, key, command=as_typed(), progress=bar)
     except MfdvepError as error:
         click.echo(f"mfdvep: no enrichment: {error}", err=True)
         return
@@ -162,7 +161,7 @@ def _enrich(scores: Path, preset: str, output: Path | None, given: dict[str, Any
             preset=preset,
             options=_options(given),
             legacy=given["legacy"],
-            command=_command(),
+            command=as_typed(),
             progress=bar,
         )
     click.echo(terminal_table(found), nl=False)
@@ -200,14 +199,10 @@ def _correlate(scores: Path, output: Path | None, given: dict[str, Any]) -> None
             baseline=given["baseline"],
             element=given["element"],
             options=_options(given),
-            command=_command(),
+            command=as_typed(),
             progress=bar,
         )
     click.echo(correlation_table(found), nl=False)
     if output is not None:
         write_correlation(found, output, force=given["force"])
         _say_where(output, quiet=given["quiet"])
-
-
-def _command() -> str:
-    return shlex.join(["mfdvep", *sys.argv[1:]])

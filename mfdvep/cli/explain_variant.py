@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ def _explain(
         group_by=given["group_by"],
         device=given["device"],
     )
-    explanation.provenance.update(mfdvep=__version__, command=shlex.join(["mfdvep", *sys.argv[1:]]))
+    explanation.provenance.update(mfdvep=__version__, command=as_typed())
     # also without a folder: a name that is not known is told
     target, reason = choose_target(
         explanation, model, features=given["feature"], tracks=given["track"], where=given["where"]

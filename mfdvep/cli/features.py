@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 
 _PATH = click.Path(path_type=Path)
@@ -80,7 +79,7 @@ def features(
             stride=stride,
             pooling=pool,
             batch_size=batch_size,
-            command=shlex.join(["mfdvep", *sys.argv[1:]]),
+            command=as_typed(),
             progress=bar,
             force=force,
         )

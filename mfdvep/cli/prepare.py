@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 
 _PATH = click.Path(path_type=Path)
@@ -124,7 +123,7 @@ def prepare(
     from mfdvep.training.archive import prepare_archive
     from mfdvep.training.prepare import prepare as make
 
-    command = shlex.join(["mfdvep", *sys.argv[1:]])
+    command = as_typed()
     if (mfd_archive is None) != (bins is None):
         raise click.UsageError("--mfd-archive and --bins belong together; give both")
     if mfd_archive is not None and bins is not None:

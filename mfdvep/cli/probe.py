@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 
 _PATH = click.Path(path_type=Path)
@@ -83,7 +82,7 @@ def probe(features: tuple[str, ...], labels: Path, output: Path | None, **given:
             models,
             labels,
             options=options,
-            command=shlex.join(["mfdvep", *sys.argv[1:]]),
+            command=as_typed(),
             progress=bar,
         )
     click.echo(terminal_table(found), nl=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def _profile(
         if not given["quiet"]:
             click.echo(_told_sites(sites, found), err=True)
         quiet, source = _baseline(genome, sites, settings, generator, given)
-        reference = {"file": genome.path.name, "fingerprint": genome.fingerprint}
+        reference = genome.record
     with progress_bar("attributing", "sequences", quiet=given["quiet"]) as bar:
         result = profile(
             model, targets, codes, quiet, span=span_of(sites), settings=settings, progress=bar
@@ -135,7 +134,7 @@ def _profile(
     method = "integrated gradients" if settings.method == "ig" else "gradient x input"
     about = {
         "mfdvep": __version__,
-        "command": shlex.join(["mfdvep", *sys.argv[1:]]),
+        "command": as_typed(),
         "model": dict(model.provenance),
         "reference": reference,
         "beds": [path.name for path in beds],

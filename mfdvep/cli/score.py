@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.command import as_typed
 from mfdvep.cli.parameters import Count, Share
 from mfdvep.cli.progress import progress_bar
 from mfdvep.errors import MfdvepError
@@ -298,7 +298,7 @@ def _regions(options: dict[str, Any]) -> Regions | None:
 
 def _command() -> str:
     """Return the command as typed, but for --resume: a run that goes on is the same run."""
-    return shlex.join(["mfdvep", *(word for word in sys.argv[1:] if word != "--resume")])
+    return as_typed(without=["--resume"])
 
 
 def _told(target: str, summary: RunSummary, place: str) -> str:

@@ -80,6 +80,11 @@ class Genome:
         lines = "".join(f"{name}\t{length}\n" for name, length in self.contigs.items())
         return hashlib.sha256(lines.encode()).hexdigest()
 
+    @property
+    def record(self) -> dict[str, str]:
+        """What is written of the reference: its file's name and its fingerprint."""
+        return {"file": Path(self.path).name, "fingerprint": self.fingerprint}
+
     def resolve(self, chrom: str) -> str | None:
         """Return this genome's name of a contig, or None.
 

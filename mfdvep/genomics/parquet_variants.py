@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 from mfdvep.errors import InputError, OutputError
 from mfdvep.genomics.info import escape_info
 
-MAGIC = b"PAR1"
 _VARIANT = {"chrom": pa.string(), "pos": pa.int64(), "ref": pa.string(), "alt": pa.string()}
 _FIXED = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 

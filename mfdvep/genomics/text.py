@@ -18,6 +18,8 @@ from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression, has_end
 
 CODEC = {"encoding": "utf-8", "errors": "surrogateescape"}
 """Bytes to text and back: any byte comes out as it went in."""
+PARQUET = b"PAR1"
+"""How a Parquet file begins."""
 _BLOCK = 1 << 16
 _HEAD = 18  # bytes that tell how a file is compressed
 

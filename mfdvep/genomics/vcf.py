@@ -14,7 +14,7 @@ import pysam
 from mfdvep.errors import InputError
 from mfdvep.genomics.bcf import BCF_DAMAGE, BcfSource
 from mfdvep.genomics.regions import Regions
-from mfdvep.genomics.text import CODEC, TextStream
+from mfdvep.genomics.text import CODEC, PARQUET, TextStream
 
 _FIXED = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 _MAGIC = b"##fileformat=VCF"
@@ -159,7 +159,7 @@ def open_vcf(path: str | Path, *, regions: Regions | None = None) -> VcfReader:
     try:
         if text.head.startswith((b"BCF\x02", b"BCF\x04")):
             return _open_bcf(text, regions)
-        if text.head.startswith(b"PAR1"):
+        if text.head.startswith(PARQUET):
             return _open_parquet(text, regions)
         # inflated, a head may be shorter, and the rest of the line is looked at later
         if not text.head or not text.head.startswith(_MAGIC[: len(text.head)]):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mfdvep import __version__
-from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.text import CODEC
 from mfdvep.scoring.scorer import Scorer
@@ -38,7 +37,7 @@ def run_provenance(
         "mfdvep": __version__,
         "command": command,
         "model": scorer.model_provenance,
-        "reference": _reference(scorer.windows.genome),
+        "reference": scorer.windows.genome.record,
         "n_tracks": len(scorer.tracks),
         **scorer.provenance,
         "regions": None if regions is None else regions.describe(),
@@ -82,10 +81,6 @@ def run_identity(
         "outputs": dict(outputs),
         **options,
     }
-
-
-def _reference(genome: Genome) -> dict[str, str]:
-    return {"file": Path(genome.path).name, "fingerprint": genome.fingerprint}
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,9 +18,8 @@ from mfdvep.enrichment.correlation import Correlation
 from mfdvep.enrichment.report.correlation_page import page
 from mfdvep.enrichment.report.correlation_plots import draw
 from mfdvep.enrichment.report.correlation_terminal import correlation_table
-from mfdvep.enrichment.report.folder import plain
 from mfdvep.enrichment.report.tables import with_metadata, write_parquet, write_tsv
-from mfdvep.folders import check_output, new_folder, writing
+from mfdvep.folders import check_output, new_folder, write_json, writing
 from mfdvep.markup import figure_of
 from mfdvep.plotting import save_figures
 
@@ -71,8 +69,7 @@ def write_correlation(found: Correlation, folder: str | Path, *, force: bool = F
         if found.means:
             write_tsv(part / "means.tsv", with_metadata(found.means, found.track_table))
         about = {"counts": found.counts, "settings": found.settings}
-        text = json.dumps(about, indent=1, ensure_ascii=False, default=plain)
-        (part / MARKER).write_text(f"{text}\n", encoding="utf-8")
+        write_json(part / MARKER, about)
         figures = draw(found)
         save_figures(figures, part)
         shown = {name: figure_of(part, name) for name in figures}

@@ -13,18 +13,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from mfdvep.enrichment.report.page import page
 from mfdvep.enrichment.report.plots import draw
 from mfdvep.enrichment.report.tables import with_metadata, write_parquet, write_tsv
 from mfdvep.enrichment.results import Columns, Enrichment
-from mfdvep.folders import check_output, new_folder, writing
+from mfdvep.folders import check_output, new_folder, write_json, writing
 from mfdvep.markup import figure_of
 from mfdvep.plotting import save_figures
 
@@ -70,8 +66,7 @@ def write_report(enrichment: Enrichment, folder: str | Path, *, force: bool = Fa
             if name in PARQUET:
                 write_parquet(part / f"{name}.parquet", columns)
         about = {"counts": enrichment.counts, "settings": enrichment.settings}
-        text = json.dumps(about, indent=1, ensure_ascii=False, default=plain)
-        (part / "enrichment.json").write_text(f"{text}\n", encoding="utf-8")
+        write_json(part / "enrichment.json", about)
         figures = draw(enrichment)
         save_figures(figures, part)
         shown = {name: figure_of(part, name) for name in figures}
@@ -107,8 +102,3 @@ def _curves(curves: dict[str, Columns]) -> Columns:
                 for name, value in zip(names, values, strict=True):
                     found[name].append(value)
     return {**found}
-
-
-def plain(value: Any) -> Any:
-    """Return what JSON has for a value of NumPy, or a path."""
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mfdvep.errors import InputError
-from mfdvep.genomics.text import TextStream
+from mfdvep.genomics.text import PARQUET, TextStream
 
 MISSING = frozenset(("", "NA", "NaN", "nan", "None", "null", "."))
 """How tables say that a value is not known."""
@@ -50,7 +50,7 @@ class Table:
         self._stack.callback(text.close)
         self.name = text.name
         try:
-            if text.head.startswith(b"PAR1"):
+            if text.head.startswith(PARQUET):
                 self._lines = self._of_parquet(Path(path), [*dict.fromkeys((*needed, *optional))])
             else:
                 self._lines = iter(text)

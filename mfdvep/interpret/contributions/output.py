@@ -12,15 +12,14 @@ A folder has
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mfdvep.files import Parts, check_outputs
-from mfdvep.folders import check_output, new_folder, writing
+from mfdvep.files import Parts
+from mfdvep.folders import check_file_or_folder, new_folder, write_json, writing
 from mfdvep.interpret.contributions.bedgraph import BedGraphs, file_names
 from mfdvep.interpret.contributions.figures import LOGO_FLANK, draw
 from mfdvep.interpret.contributions.running import Chunk, Settings
@@ -70,13 +69,9 @@ def check(output: str | Path, inputs: Sequence[Path], *, force: bool = False) ->
     Raises
     ------
     OutputError
-        See `check_outputs` and `check_output`.
+        See `check_file_or_folder`.
     """
-    output = Path(output)
-    if output.suffix in FILES:
-        check_outputs({"output": output}, inputs, force=force)
-    else:
-        check_output(output, marker=MARKER, force=force, apart=inputs)
+    check_file_or_folder(output, inputs, files=FILES, marker=MARKER, force=force)
 
 
 def write(
@@ -139,9 +134,7 @@ def _fill(
     n_figures: int,
     logo_flank: int,
 ) -> None:
-    (folder / "settings.json").write_text(
-        json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    write_json(folder / "settings.json", about)
     graphs, kept, places = BedGraphs(), list[tuple[str, Any]](), 0
     with (
         ScoreWriter(folder / MARKER, settings.method, about) as writer,

@@ -155,7 +155,7 @@ def explain(
         groups_of(model.tracks, effects, columns, scale=scale),
         {
             "model": scorer.model_provenance,
-            "reference": {"file": genome.path.name, "fingerprint": genome.fingerprint},
+            "reference": genome.record,
             "n_tracks": len(model.tracks),
             **about,
         },

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mfdvep.folders import check_output, new_folder, writing
+from mfdvep.folders import check_output, new_folder, write_json, writing
 from mfdvep.genomics.sequences import decode
 from mfdvep.interpret.explanation.background import Background
 from mfdvep.interpret.explanation.bases import Bases
@@ -63,8 +62,7 @@ def write(
     folder = Path(folder)
     with new_folder(folder, marker=MARKER, force=force) as part, writing(folder):
         found = numbers(explanation, bases=bases, background=background, motifs=motifs, trust=trust)
-        text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
-        (part / MARKER).write_text(f"{text}\n", encoding="utf-8")
+        write_json(part / MARKER, found, allow_nan=False)
         figures = draw(explanation, bases)
         save_figures(figures, part)
         html = page(

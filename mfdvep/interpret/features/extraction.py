@@ -141,9 +141,7 @@ def write_features(
         "model": model.provenance,
         "has_halves": bool(model.config.variables),
         "input": {"file": Path(source).name, "kind": kind},
-        "reference": None
-        if genome is None or kind == "fasta"
-        else {"file": genome.path.name, "fingerprint": genome.fingerprint},
+        "reference": None if genome is None or kind == "fasta" else genome.record,
         "window": WINDOW_BASES,
         "stride": stride,
         "pooling": pooling,

@@ -14,7 +14,7 @@ from mfdvep.genomics.fasta import read_fasta
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.regions import bed_lines
 from mfdvep.genomics.sequences import N_CODE, WINDOW_BASES
-from mfdvep.genomics.text import TextStream
+from mfdvep.genomics.text import PARQUET, TextStream
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.genomics.vcf import open_vcf
 from mfdvep.interpret.features.tiling import MAX_REGION, STRIDE, window_starts
@@ -66,7 +66,7 @@ def kind_of(path: str | Path) -> str:
     with closing(TextStream(path)) as text:
         if not text.is_file:
             raise InputError(f"{text.name}: cannot be read twice; give the name of a file")
-        if text.head.startswith((b"##fileformat=VC", b"BCF", b"PAR1")):
+        if text.head.startswith((b"##fileformat=VC", b"BCF", PARQUET)):
             return "vcf"
         return "fasta" if text.head.lstrip().startswith(b">") else "bed"
 

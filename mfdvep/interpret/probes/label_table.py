@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mfdvep.errors import InputError
-from mfdvep.genomics.text import TextStream
+from mfdvep.genomics.text import PARQUET, TextStream
 
 PLACE = ("name", "chrom", "start", "end")
 UNKNOWN = -1
@@ -80,7 +80,7 @@ def read_labels(path: str | Path, tasks: Sequence[str] = ()) -> LabelTable:
         is not 0, 1 or nothing, or a start or end that is no number (line named); no row.
     """
     with closing(TextStream(path)) as text:
-        is_parquet = text.head.startswith(b"PAR1")
+        is_parquet = text.head.startswith(PARQUET)
         columns = _of_parquet(path, tasks) if is_parquet else _of_text(text, tasks)
     names = tuple(name for name in columns if name not in PLACE)
     n = len(next(iter(columns.values())))

@@ -11,14 +11,14 @@ Columns as `Probe` has them; an empty cell is a value that is not defined.
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mfdvep.folders import check_output, new_folder, writing
+from mfdvep.folders import check_output, new_folder, write_json, writing
 from mfdvep.interpret.probes.design import HALVES
 from mfdvep.interpret.probes.results import MEASURES, Probe, Row
+from mfdvep.wording import aligned
 
 MARKER = "probe.json"
 
@@ -50,8 +50,7 @@ def write_report(probe: Probe, folder: str | Path, *, force: bool = False) -> No
         for name in ("summary", "scores", "fold_scores", "comparisons", "tasks", "folds"):
             _write(part / f"{name}.tsv", getattr(probe, name))
         about = {"counts": dict(probe.counts), "settings": dict(probe.settings)}
-        text = json.dumps(about, indent=1, ensure_ascii=False)
-        (part / MARKER).write_text(f"{text}\n", encoding="utf-8")
+        write_json(part / MARKER, about)
         save_figures(draw(probe), part)
 
 
@@ -62,7 +61,7 @@ def terminal_table(probe: Probe) -> str:
              f"{len(probe.folds)} folds of whole chromosomes [95 % interval over "
              f"{probe.summary[0]['interval_over']}]"]  # fmt: skip
     for measure in MEASURES:
-        lines += ["", *_aligned(_wide(probe, measure))]
+        lines += ["", *aligned(_wide(probe, measure), right=False)]
     pairs = [row for row in probe.comparisons if row["measure"] == "auroc"]
     head = [["AUROC, paired over tasks", "difference", "95 % interval", "tasks where higher"]]
     body = [
@@ -74,7 +73,7 @@ def terminal_table(probe: Probe) -> str:
         ]
         for row in pairs
     ]
-    return "\n".join([*lines, "", *_aligned(head + body)]) + "\n"
+    return "\n".join([*lines, "", *aligned(head + body, right=False)]) + "\n"
 
 
 def _wide(probe: Probe, measure: str) -> list[list[str]]:
@@ -109,13 +108,6 @@ def _number(value: float | None, *, sign: bool = False) -> str:
     if value is None:
         return "."
     return f"{value:+.3f}" if sign else f"{value:.3f}"
-
-
-def _aligned(table: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

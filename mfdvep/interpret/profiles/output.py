@@ -11,13 +11,12 @@ A folder has
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mfdvep.files import Parts, check_outputs
-from mfdvep.folders import check_output, new_folder, writing
+from mfdvep.files import Parts
+from mfdvep.folders import check_file_or_folder, new_folder, write_json, writing
 from mfdvep.interpret.profiles.plots import MEASURES, heat_figure, line_figure
 from mfdvep.interpret.profiles.running import ProfileResult
 from mfdvep.interpret.profiles.sites import Site
@@ -34,13 +33,9 @@ def check(output: str | Path, inputs: Sequence[Path], *, force: bool = False) ->
     Raises
     ------
     OutputError
-        See `check_outputs` and `check_output`.
+        See `check_file_or_folder`.
     """
-    output = Path(output)
-    if output.suffix in FILES:
-        check_outputs({"output": output}, inputs, force=force)
-    else:
-        check_output(output, marker=MARKER, force=force, apart=inputs)
+    check_file_or_folder(output, inputs, files=FILES, marker=MARKER, force=force)
 
 
 def write(
@@ -78,8 +73,7 @@ def write(
         write_table(part / MARKER, columns)
         write_table(part / "summary.tsv", result.profile.summary)
         write_sites(part / "sites.bed", sites)
-        text = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
-        (part / "settings.json").write_text(text, encoding="utf-8")
+        write_json(part / "settings.json", about)
         figures = {
             measure: line_figure(result.profile, result.bases, measure, title=title)
             for measure in MEASURES
