@@ -10,11 +10,11 @@ import numpy as np
 from mfdvep.enrichment.counting import stacked
 from mfdvep.enrichment.kinds import Kind
 from mfdvep.enrichment.measures.cuts import Cut
-from mfdvep.enrichment.measures.odds import haldane, tables_of
-from mfdvep.enrichment.measures.ranking import auroc, groups_of, sort_with_labels, weighted_auroc
+from mfdvep.enrichment.measures.odds import haldane
+from mfdvep.enrichment.measures.ranking import auroc, weighted_auroc
 from mfdvep.enrichment.measures.resampling import percentile_interval
 from mfdvep.enrichment.results import Columns
-from mfdvep.enrichment.sample import Sample, Tagged
+from mfdvep.enrichment.sample import Sample, Tagged, tables_of_tagged
 from mfdvep.model.tracks import TrackTable
 
 _Drawn = tuple[float, np.ndarray, int]  # a value, it in each sample, blocks that tell of it
@@ -23,13 +23,7 @@ _FIRST = ("biological", "combined", "baseline", "technical")
 
 def odds_ratios(sample: Sample, tagged: Sequence[Tagged]) -> np.ndarray:
     """Return Haldane's odds ratio of T sets of tagged variants, float64 (T,)."""
-    tables = tables_of(
-        np.array([t.positives for t in tagged], dtype=np.int64),
-        np.array([t.negatives for t in tagged], dtype=np.int64),
-        positives=sample.n_positive,
-        negatives=sample.n_negative,
-    )
-    return haldane(tables).value
+    return haldane(tables_of_tagged(sample, tagged)).value
 
 
 def group_rows(
@@ -135,9 +129,8 @@ def _mean_over_tracks(sample: Sample, kind: Kind, number: int) -> _Drawn:
 
 
 def _auroc(sample: Sample, kind: Kind) -> _Drawn:
-    groups = groups_of(sort_with_labels(kind.largest, sample.positive))
     drawn = weighted_auroc(kind.largest, sample.positive, sample.weights, sample.blocks)
-    return auroc(groups), drawn, sample.n_blocks
+    return auroc(kind.groups), drawn, sample.n_blocks
 
 
 def _mean(drawn: np.ndarray) -> np.ndarray:

@@ -15,10 +15,10 @@ from mfdvep.enrichment.labels import Labels, default_key, read_labels
 from mfdvep.enrichment.measures.correlations import FEWEST, pearson, spearman
 from mfdvep.enrichment.measures.cuts import ranking_score
 from mfdvep.enrichment.measures.odds import adjusted
-from mfdvep.enrichment.preparing import EnrichOptions, file_of, record_of, tracks_of, views_of
+from mfdvep.enrichment.preparing import EnrichOptions, file_of, record_of, rows_of, views_of
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.score_table import open_scores
-from mfdvep.enrichment.selecting import Tested, select_rows
+from mfdvep.enrichment.selecting import Tested
 from mfdvep.enrichment.views import View
 from mfdvep.errors import InputError
 from mfdvep.model.tracks import TrackTable
@@ -104,14 +104,7 @@ def correlate(
     key = key or default_key(source, labelled)
     other = None if baseline is None else open_scores(baseline)
     labels = read_labels(source, key, labelled=labelled, element=element)
-    tested = select_rows(
-        source,
-        labels,
-        tracks=tracks_of(source, options),
-        baseline=other,
-        baseline_tracks=tracks_of(other, options),
-        by_element=True,
-    )
+    tested = rows_of(source, labels, other, options, by_element=True)
     values = labels.values[tested.rows]
     _check(values, key)
     members, counts = _members(labels, tested)

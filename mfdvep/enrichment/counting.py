@@ -13,10 +13,9 @@ from mfdvep.enrichment.measures.odds import (
     fisher_p,
     haldane,
     sample_odds_ratio,
-    tables_of,
 )
 from mfdvep.enrichment.results import Columns
-from mfdvep.enrichment.sample import Sample, Tagged
+from mfdvep.enrichment.sample import Sample, Tagged, tables_of_tagged
 
 
 def count_columns(sample: Sample, tagged: Sequence[Tagged]) -> Columns:
@@ -26,12 +25,7 @@ def count_columns(sample: Sample, tagged: Sequence[Tagged]) -> Columns:
     conditional (with _low, _high); p_fisher; and where variants are matched, matched (_low, _high)
     and p_matched. See `mfdvep.enrichment.measures`, its odds and matched.
     """
-    tables = tables_of(
-        np.array([t.positives for t in tagged], dtype=np.int64),
-        np.array([t.negatives for t in tagged], dtype=np.int64),
-        positives=sample.n_positive,
-        negatives=sample.n_negative,
-    )
+    tables = tables_of_tagged(sample, tagged)
     names = ("tagged_positive", "tagged_negative", "untagged_positive", "untagged_negative")
     columns: Columns = dict(zip(names, tables.T, strict=True))
     columns["odds_ratio"] = sample_odds_ratio(tables)

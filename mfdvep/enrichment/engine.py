@@ -12,6 +12,7 @@ from mfdvep.enrichment.kinds import Kind, measure_kind
 from mfdvep.enrichment.labels import default_key, read_labels
 from mfdvep.enrichment.legacy import legacy_columns
 from mfdvep.enrichment.measures.cuts import TIES, cuts_of
+from mfdvep.enrichment.permutations import permutations
 from mfdvep.enrichment.preparing import (
     EnrichOptions,
     block_sentence,
@@ -20,21 +21,18 @@ from mfdvep.enrichment.preparing import (
     flags_of,
     group_columns,
     record_of,
+    rows_of,
     sample_of,
-    tracks_of,
     views_of,
 )
 from mfdvep.enrichment.presets import OTHER, PRESETS
 from mfdvep.enrichment.results import Enrichment
 from mfdvep.enrichment.score_table import ScoreTable, open_scores
-from mfdvep.enrichment.selecting import select_rows
 from mfdvep.enrichment.summarising import (
     curves_of,
     cut_rows,
     groups_of_tracks,
     overall_rows,
-    permutation_rows,
-    qq_of,
     summary_rows,
     tagged_rows,
     track_rows,
@@ -88,13 +86,7 @@ def enrich(
     other = None if baseline is None else open_scores(baseline)
     columns = group_columns(source, options.group_by)
     labels = read_labels(source, key, labelled=labelled)
-    tested = select_rows(
-        source,
-        labels,
-        tracks=tracks_of(source, options),
-        baseline=other,
-        baseline_tracks=tracks_of(other, options),
-    )
+    tested = rows_of(source, labels, other, options)
     sample = sample_of(tested, labels, key, options)
     chosen = PRESETS.get(preset, OTHER)
     cuts, flagged = cuts_of(
@@ -120,7 +112,9 @@ def enrich(
     flagged += flags_of(kinds, sample, tested)
     tables = {view.name: view.scores.tracks.take(view.tracks) for view in views}
     at_cuts = cut_rows(sample, kinds, cuts)
-    permutation = permutation_rows(sample, kinds, cuts) if options.n_permutations else None
+    permutation, qq = (
+        permutations(sample, kinds, cuts, at_cuts) if options.n_permutations else (None, None)
+    )
     settings: dict[str, Any] = {
         "preset": preset,
         "sided": cuts[0].sided,
@@ -140,14 +134,14 @@ def enrich(
         counts=counts_of(tested, sample),
         settings=settings,
         overall=overall_rows(sample, kinds, cuts, permutation),
-        summary=summary_rows(sample, kinds),
+        summary=summary_rows(kinds),
         tracks=track_rows(sample, kinds),
         cuts=at_cuts,
         groups=groups_of_tracks(sample, kinds, cuts, tables, columns),
         comparisons=comparisons(sample, kinds, cuts),
-        curves=curves_of(sample, kinds),
+        curves=curves_of(kinds),
         permutation=permutation,
-        qq=qq_of(sample, kinds, cuts, at_cuts) if options.n_permutations else None,
+        qq=qq,
         tagged=tagged_rows(sample, kinds, cuts, tested),
         variants=variant_rows(sample, kinds, tested),
         legacy={view.name: legacy_columns(view, sample, cuts) for view in views} if legacy else {},

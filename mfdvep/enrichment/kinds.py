@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mfdvep.enrichment.measures.cuts import Cut, ranking_score
+from mfdvep.enrichment.measures.ranking import Groups, groups_of, sort_with_labels
 from mfdvep.enrichment.sample import Sample, Tagged, bootstrap_odds_ratios
 from mfdvep.enrichment.tracks import AtCut, Track, measure
 from mfdvep.enrichment.views import View
@@ -59,6 +60,8 @@ class Kind:
         One a cut.
     largest
         float32 (n,): for each variant the highest ranking score over the tracks.
+    groups
+        Of equal ones among these.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Kind:
     drawn: np.ndarray
     unions: list[Union]
     largest: np.ndarray
+    groups: Groups
 
 
 class _Gathering:
@@ -141,7 +145,9 @@ def measure_kind(
             if progress is not None:
                 progress(len(tracks))
     unions = [gathering.union(sample) for gathering in gathered]
-    return Kind(view.name, view.track_names, tracks, np.concatenate(drawn, 1), unions, largest)
+    groups = groups_of(sort_with_labels(largest, sample.positive))
+    joined = np.concatenate(drawn, axis=1)
+    return Kind(view.name, view.track_names, tracks, joined, unions, largest, groups)
 
 
 def _batched(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:

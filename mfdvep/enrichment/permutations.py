@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from mfdvep.enrichment.counting import stacked
 from mfdvep.enrichment.kinds import Kind
 from mfdvep.enrichment.measures.cuts import Cut
 from mfdvep.enrichment.measures.matched import matched_p
@@ -18,16 +19,41 @@ from mfdvep.enrichment.sample import Sample, Tagged
 ALPHA = 0.05
 
 
-def permutation_row(sample: Sample, kind: Kind, number: int, cut: Cut) -> Columns:
-    """Return the row of a kind and its cut of this number in `Enrichment.permutation`."""
-    tagged = [track.cuts[number].tagged for track in kind.tracks]
-    p = permuted_p(sample, tagged)  # (T, P)
-    p = p[np.isfinite(p).all(1)]  # margins are the same in all permutations
+def permutations(
+    sample: Sample, kinds: Sequence[Kind], cuts: Sequence[Cut], found: Columns
+) -> tuple[Columns, Columns]:
+    """Return `Enrichment.permutation`, a row a cut and kind, and `Enrichment.qq`.
+
+    Parameters
+    ----------
+    found
+        As `cut_rows` gives it: of its p, those within matched sets where there are any.
+    """
+    p = np.asarray(found["p_matched" if len(sample.strata) else "p_fisher"])
+    rows: dict[tuple[int, int], Columns] = {}
+    curves: list[Columns] = []
+    start = 0
+    for k, kind in enumerate(kinds):
+        for i, cut in enumerate(cuts):
+            observed = p[start : start + len(kind.tracks)]
+            start += len(kind.tracks)
+            # margins are the same in all permutations, so what has a p in one has it in all
+            known = np.flatnonzero(np.isfinite(observed))
+            tagged = [kind.tracks[j].cuts[i].tagged for j in known]
+            null = permuted_p(sample, tagged) if tagged else np.ones((0, sample.permuted.shape[1]))
+            rows[i, k] = _row(sample, kind, i, cut, null)
+            curves.append(_qq(kind, cut, observed[known], null))
+    return stacked([rows[at] for at in sorted(rows)]), stacked(curves)
+
+
+def _row(sample: Sample, kind: Kind, number: int, cut: Cut, p: np.ndarray) -> Columns:
+    """Return the row of a kind and its cut of this number, of the tracks' permuted p (T, P)."""
     q = false_discovery_control(p, axis=0) if len(p) else np.ones((1, p.shape[1]))
     union = kind.unions[number].tagged
-    null = np.abs(np.log(_haldane(sample, union, union.permuted)))
+    ratios = _haldane(sample, union, union.permuted)
+    null = np.abs(np.log(ratios))
     seen = abs(float(np.log(_haldane(sample, union, np.array([union.positives]))[0])))
-    low, high = percentile_interval(_haldane(sample, union, union.permuted))
+    low, high = percentile_interval(ratios)
     n = p.shape[1]
     return {
         "kind": [kind.name],
@@ -44,25 +70,15 @@ def permutation_row(sample: Sample, kind: Kind, number: int, cut: Cut) -> Column
     }
 
 
-def qq_rows(sample: Sample, kind: Kind, number: int, cut: Cut, p: np.ndarray) -> Columns:
-    """Return the rows of a kind and cut in `Enrichment.qq`, by falling p.
-
-    Parameters
-    ----------
-    p
-        Of the T tracks; those that are not defined are left out.
-    """
-    known = np.flatnonzero(np.isfinite(p))
-    n = len(known)
-    low = high = np.zeros(0)
-    if n:
-        permuted = permuted_p(sample, [kind.tracks[i].cuts[number].tagged for i in known])
-        low, high = percentile_interval(np.sort(_minus_log(permuted), axis=0).T)
+def _qq(kind: Kind, cut: Cut, observed: np.ndarray, null: np.ndarray) -> Columns:
+    """Return the rows of a kind and cut, by falling p, with the band of permuted p (T, P)."""
+    n = len(observed)
+    low, high = percentile_interval(np.sort(_minus_log(null), axis=0).T)
     return {
         "kind": [kind.name] * n,
         "cut": [cut.name] * n,
         "expected": np.sort(-np.log10((np.arange(n) + 0.5) / max(n, 1))),
-        "observed": np.sort(_minus_log(p[known])),
+        "observed": np.sort(_minus_log(observed)),
         "low": low,
         "high": high,
     }

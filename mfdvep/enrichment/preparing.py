@@ -16,7 +16,7 @@ from mfdvep.enrichment.measures.matched import strata_of
 from mfdvep.enrichment.measures.resampling import FEW_BLOCKS, MIN_BLOCKS
 from mfdvep.enrichment.sample import Sample
 from mfdvep.enrichment.score_table import ScoreTable
-from mfdvep.enrichment.selecting import Tested
+from mfdvep.enrichment.selecting import Tested, select_rows
 from mfdvep.enrichment.views import View
 from mfdvep.errors import InputError
 from mfdvep.files import sha256
@@ -105,6 +105,25 @@ def tracks_of(scores: EffectFile | ScoreTable | None, options: EnrichOptions) ->
     if scores is None:
         return []
     return select(scores.tracks, where=options.where, names=options.names)
+
+
+def rows_of(
+    source: EffectFile | ScoreTable,
+    labels: Labels,
+    baseline: EffectFile | ScoreTable | None,
+    options: EnrichOptions,
+    *,
+    by_element: bool = False,
+) -> Tested:
+    """Return the rows that are tested on the tracks of the options; see `select_rows`."""
+    return select_rows(
+        source,
+        labels,
+        tracks=tracks_of(source, options),
+        baseline=baseline,
+        baseline_tracks=tracks_of(baseline, options),
+        by_element=by_element,
+    )
 
 
 def views_of(

@@ -173,6 +173,16 @@ class Tagged:
         )
 
 
+def tables_of_tagged(sample: Sample, tagged: Sequence[Tagged]) -> np.ndarray:
+    """Return the 2x2 tables of T sets of tagged variants, int64 (T, 4)."""
+    return tables_of(
+        np.array([t.positives for t in tagged], dtype=np.int64),
+        np.array([t.negatives for t in tagged], dtype=np.int64),
+        positives=sample.n_positive,
+        negatives=sample.n_negative,
+    )
+
+
 def bootstrap_odds_ratios(sample: Sample, tagged: Sequence[Tagged]) -> np.ndarray:
     """Return Haldane's odds ratio of T sets of tagged variants in each sample, float32 (T, B).
 

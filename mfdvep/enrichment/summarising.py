@@ -11,9 +11,8 @@ from mfdvep.enrichment.counting import count_columns, stacked
 from mfdvep.enrichment.kinds import Kind
 from mfdvep.enrichment.measures.cuts import Cut
 from mfdvep.enrichment.measures.odds import adjusted
-from mfdvep.enrichment.measures.ranking import curves, groups_of, rank, sort_with_labels
+from mfdvep.enrichment.measures.ranking import curves, rank
 from mfdvep.enrichment.measures.resampling import percentile_interval
-from mfdvep.enrichment.permutations import permutation_row, qq_rows
 from mfdvep.enrichment.results import Columns
 from mfdvep.enrichment.sample import Sample
 from mfdvep.enrichment.selecting import Tested
@@ -30,7 +29,7 @@ def overall_rows(
     Parameters
     ----------
     permutation
-        As `permutation_rows` gives it, if there were permutations.
+        As `permutations` gives it, if there were any.
     """
     pairs = [(cut, kind, kind.unions[i]) for i, cut in enumerate(cuts) for kind in kinds]
     spread = np.array([union.tagged.spread for *_, union in pairs])
@@ -48,11 +47,11 @@ def overall_rows(
     return columns
 
 
-def summary_rows(sample: Sample, kinds: Sequence[Kind]) -> Columns:
+def summary_rows(kinds: Sequence[Kind]) -> Columns:
     """Return `Enrichment.summary`, a row a kind."""
     rows: list[Columns] = []
     for kind in kinds:
-        ranking = rank(groups_of(sort_with_labels(kind.largest, sample.positive)))
+        ranking = rank(kind.groups)
         means = {
             f"mean_{name}": [_mean([getattr(track.ranking, name) for track in kind.tracks])]
             for name in ("auroc", "auprc")
@@ -146,37 +145,9 @@ def groups_of_tracks(
     return stacked([row for row in rows if row])
 
 
-def curves_of(sample: Sample, kinds: Sequence[Kind]) -> dict[str, Columns]:
+def curves_of(kinds: Sequence[Kind]) -> dict[str, Columns]:
     """Return `Enrichment.curves`."""
-    return {
-        kind.name: dict(curves(groups_of(sort_with_labels(kind.largest, sample.positive))))
-        for kind in kinds
-    }
-
-
-def permutation_rows(sample: Sample, kinds: Sequence[Kind], cuts: Sequence[Cut]) -> Columns:
-    """Return `Enrichment.permutation`, a row a cut and kind."""
-    return stacked(
-        [permutation_row(sample, kind, i, cut) for i, cut in enumerate(cuts) for kind in kinds]
-    )
-
-
-def qq_of(sample: Sample, kinds: Sequence[Kind], cuts: Sequence[Cut], found: Columns) -> Columns:
-    """Return `Enrichment.qq` of the p within matched sets where there are any, else Fisher's.
-
-    Parameters
-    ----------
-    found
-        As `cut_rows` gives it.
-    """
-    p = np.asarray(found["p_matched" if len(sample.strata) else "p_fisher"])
-    rows, start = [], 0
-    for kind in kinds:
-        for i, cut in enumerate(cuts):
-            stop = start + len(kind.tracks)
-            rows.append(qq_rows(sample, kind, i, cut, p[start:stop]))
-            start = stop
-    return stacked(rows)
+    return {kind.name: dict(curves(kind.groups)) for kind in kinds}
 
 
 def tagged_rows(
