@@ -19,7 +19,7 @@ from mfdvep.errors import InputError, ModelError
 from mfdvep.genomics.sequences import shift_offsets
 from mfdvep.interpret.gradients import Gradients
 from mfdvep.interpret.targets import Target
-from mfdvep.interpret.windows import mean_over_windows, strands_of, stretch_bases, windows_of
+from mfdvep.interpret.windows import check_stretches, mean_over_windows, strands_of, windows_of
 from mfdvep.model.device import Precision, pick_device
 from mfdvep.model.mfd import MFDModel
 
@@ -174,9 +174,7 @@ def attribute_stretches(
     """
     options = options or AttributionOptions()
     offsets = shift_offsets(shifts)
-    length = stretch_bases(offsets)
-    if codes.ndim != 2 or codes.shape[1] != length:
-        raise InputError(f"base codes of shape {codes.shape}; expected (n, {length})")
+    check_stretches(codes, offsets)
     work = _Work(model, targets, options, pick_device(device))
     parts = []
     n_group = work.stretches_at_once(offsets, strand)

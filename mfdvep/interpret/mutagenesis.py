@@ -17,7 +17,7 @@ from torch import Tensor
 from mfdvep.errors import InputError, ModelError
 from mfdvep.genomics.sequences import CENTRE, WINDOW_BASES, reverse_complement, shift_offsets
 from mfdvep.interpret.targets import Target
-from mfdvep.interpret.windows import centre_of, strands_of, stretch_bases
+from mfdvep.interpret.windows import centre_of, check_stretches, strands_of
 from mfdvep.model.device import Precision, pick_device, windows_at_once
 from mfdvep.model.folded import FoldedTrunk
 from mfdvep.model.mfd import MFDModel
@@ -110,10 +110,8 @@ def mutate(
         The model gave a value that is not finite.
     """
     offsets = shift_offsets(shifts)
-    length, centre = stretch_bases(offsets), centre_of(offsets)
-    widest = CENTRE - max(-offsets[0], offsets[-1])
-    if codes.ndim != 2 or codes.shape[1] != length:
-        raise InputError(f"base codes of shape {codes.shape}; expected (n, {length})")
+    check_stretches(codes, offsets)
+    centre, widest = centre_of(offsets), CENTRE - max(-offsets[0], offsets[-1])
     if not 0 <= flank <= widest:
         raise InputError(f"flank {flank}; expected 0 to {widest}, which all windows hold")
     if engine not in ("incremental", "plain"):

@@ -41,6 +41,19 @@ def centre_of(shifts: Sequence[int]) -> int:
     return CENTRE - shifts[0]
 
 
+def check_stretches(codes: np.ndarray, shifts: Sequence[int]) -> None:
+    """Refuse base codes that are no stretches (n, L) for these shifts.
+
+    Raises
+    ------
+    InputError
+        An array of another form.
+    """
+    length = stretch_bases(shifts)
+    if codes.ndim != 2 or codes.shape[1] != length:
+        raise InputError(f"base codes of shape {codes.shape}; expected (n, {length})")
+
+
 def windows_of(codes: np.ndarray, shifts: Sequence[int], strand: str) -> np.ndarray:
     """Return the windows of stretches, as they are read.
 
