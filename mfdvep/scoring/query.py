@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from mfdvep import __version__
-from mfdvep.errors import InputError
+from mfdvep.errors import InputError, OutputError
 from mfdvep.files import Parts, check_outputs
 from mfdvep.model.mfd import MFDModel
 from mfdvep.overlap import ahead
@@ -177,8 +177,10 @@ def query_store(
     InputError
         See `FeatureStore`, `Query`.
     OutputError
-        See `check_outputs`; the output cannot be written.
+        See `check_outputs`; the output has another ending, or cannot be written.
     """
+    if Path(output).suffix != ".parquet":
+        raise OutputError(f"output {output}: a matrix is NAME.parquet; for text give -")
     check_outputs({"output": output}, [store, *inputs], force=force)
     file = FeatureStore(store)
     query = Query(file, model, tracks=tracks, group_by=group_by)
