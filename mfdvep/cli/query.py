@@ -59,7 +59,7 @@ def query(store: Path, output: str | None, force: bool, quiet: bool, **given: An
 
     model, rows = _chosen(given)
     with progress_bar("querying", "alleles", quiet=quiet) as bar:
-        n = query_store(
+        made = query_store(
             store,
             model,
             target,
@@ -71,8 +71,10 @@ def query(store: Path, output: str | None, force: bool, quiet: bool, **given: An
             progress=bar,
         )
     if not quiet:
-        what = "groups of tracks" if given["group_by"] else f"{len(rows):,} tracks"
-        click.echo(f"mfdvep: {target}: {n:,} alleles, {what}", err=True)
+        what = "groups of tracks" if given["group_by"] else "tracks"
+        click.echo(
+            f"mfdvep: {target}: {len(made):,} alleles, {len(made.tracks):,} {what}", err=True
+        )
 
 
 def _chosen(given: dict[str, Any]) -> tuple[MFDModel, list[int]]:

@@ -21,6 +21,7 @@ from mfdvep.errors import InputError, OutputError
 from mfdvep.files import Parts, check_outputs
 from mfdvep.model.mfd import MFDModel
 from mfdvep.overlap import ahead
+from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.effects import KINDS
 from mfdvep.scoring.groups import LARGEST, TrackGroups
 from mfdvep.scoring.matrix import EffectWriter
@@ -149,8 +150,8 @@ def query_store(
     command: str = "",
     force: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
-) -> int:
-    """Write the effects of a store's alleles on any tracks as a matrix; return their number.
+) -> EffectFile:
+    """Write the effects of a store's alleles on any tracks as a matrix, and return it.
 
     It is as `mfdvep score --matrix --scale logit` writes it, float32. Held in memory: some row
     groups.
@@ -197,7 +198,7 @@ def query_store(
             n += len(block.scored)
             if progress is not None:
                 progress(n, len(query))
-    return n
+    return EffectFile(output)
 
 
 def _check_model(store: FeatureStore, model: MFDModel) -> None:

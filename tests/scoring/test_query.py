@@ -110,9 +110,9 @@ def test_effects_are_those_of_scoring(genome, vcf, tmp_path, engine, shifts, str
     model = named()
     options = {"shifts": shifts, "strand": strand, "engine": engine, "device": "cpu"}
     files = score(vcf, Scorer(model, genome, scale="logit", **options), labels="LABEL")
-    n = query_store(files["store_features"], model, tmp_path / "q.parquet")
+    file = query_store(files["store_features"], model, tmp_path / "q.parquet")
     expected, found = read_effects(files["matrix"]), read_effects(tmp_path / "q.parquet")
-    assert n == len(found) == len(expected) == N_ALTS
+    assert len(file) == len(found) == len(expected) == N_ALTS
     assert found.variants == expected.variants
     assert found.status == expected.status
     assert found.tracks == expected.tracks
