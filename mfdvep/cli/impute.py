@@ -56,11 +56,12 @@ def impute(
     """Measure how well MODEL predicts the experiments that it was not trained on.
 
     MODEL was trained with `hold_out` in its recipe, or `mfdvep train --hold-out`. Each experiment
-    that was held out is predicted from its metadata, on contigs that were held out too. Beside it
-    stand the means of trained experiments of the same target, biosample, both, and of all: of
+    that was held out is predicted on contigs that were held out too: from all of its metadata
+    (hypernetwork), and from the columns of --same alone (virtual: technique averaged out). Beside
+    them stand the means of trained experiments of the same target, biosample, both, and of all: of
     their predictions (predicted_), and of their peaks (observed_), which only an experiment on
-    these contigs can give. The table on stdout has means over experiments, and the model's lead
-    in AUROC and AUPRC: mean, 95 % bootstrap interval, Wilcoxon's p. All figures go to -o.
+    these contigs can give. The table on stdout has means over experiments, and the hypernetwork's
+    lead in AUROC and AUPRC: mean, 95 % bootstrap interval, Wilcoxon's p. All figures go to -o.
 
     \b
     Example:
@@ -72,7 +73,6 @@ def impute(
     from mfdvep.model.checkpoint import load_model
     from mfdvep.model.device import pick_device
     from mfdvep.training.dataset import TrainingSet
-    from mfdvep.training.imputation import held_out_names
     from mfdvep.training.imputation import impute as measure
     from mfdvep.training.report import write_metrics
 
@@ -80,12 +80,10 @@ def impute(
         check_outputs({"metrics": output}, [], force=force)
     if threads:
         torch.set_num_threads(threads)
-    held_out = held_out_names(model)
     with progress_bar("imputing", "bins", quiet=quiet) as bar:
         found = measure(
             load_model(model).to(pick_device(device)),
             TrainingSet.open(data),
-            held_out,
             split=split,
             same=same,
             n_bins=bins,
