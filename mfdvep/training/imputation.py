@@ -35,6 +35,7 @@ from mfdvep.training.hold_out import PARTNERS, HoldOut
 from mfdvep.training.report import measured_on, measured_rows, rounded
 
 HYPERNETWORK, VIRTUAL = "hypernetwork", "virtual"
+LEADS = (HYPERNETWORK, VIRTUAL)
 METRICS = ("auroc", "auprc")
 _RESAMPLES = 10_000
 
@@ -74,7 +75,7 @@ def impute(
     -------
     dict
         "summary": prediction -> number of tracks and mean AUROC and AUPRC over them;
-        "differences": opponent -> metric -> the hypernetwork's minus the opponent's, see
+        "differences": one of `LEADS` -> any other -> metric -> the first's minus the other's, see
         `paired_difference`; "tracks": one mapping a held-out track, with the number of partners;
         "measured": held-out tracks with peaks and other bins in the split, which alone have
         figures; "trained"; "bins"; "data"; "model". None is a figure that is not defined, such
@@ -138,12 +139,15 @@ def impute(
             for kind, values in figures.items()
         },
         "differences": {
-            kind: {
-                metric: paired_difference(figures[HYPERNETWORK][metric], values[metric], rng=rng)
-                for metric in METRICS
+            lead: {
+                kind: {
+                    metric: paired_difference(figures[lead][metric], values[metric], rng=rng)
+                    for metric in METRICS
+                }
+                for kind, values in figures.items()
+                if kind != lead
             }
-            for kind, values in figures.items()
-            if kind != HYPERNETWORK
+            for lead in LEADS
         },
         "tracks": [
             {
