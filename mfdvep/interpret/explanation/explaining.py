@@ -78,6 +78,14 @@ class Explanation:
         """Return all rows of the track table, that of the largest effect in size first."""
         return np.argsort(-np.abs(self.effects[self.scale][kind]), kind="stable")
 
+    def shown(self, n: int) -> list[int]:
+        """Return the rows of the n largest combined effects, then of virtual tracks not among them.
+
+        The largest in size come first.
+        """
+        rows: list[int] = self.ranked()[:n].tolist()
+        return rows + [row for row in virtual_rows(self.tracks) if row not in rows]
+
     def largest(self, kind: str = "combined", *, scale: str = "") -> tuple[int, float]:
         """Return the row and the effect of largest size, on `self.scale` or the one given."""
         effects = self.effects[scale or self.scale][kind]
