@@ -32,6 +32,8 @@ _PUBLIC = {
     "TrackTable": "mfdvep.model.tracks",
     "Variant": "mfdvep.genomics.variants",
     "VariantStatus": "mfdvep.genomics.variants",
+    "VirtualTrack": "mfdvep.model.virtual",
+    "add_virtual": "mfdvep.model.virtual",
     "attribute": "mfdvep.interpret.attribution",
     "enrich": "mfdvep.enrichment.engine",
     "explain": "mfdvep.interpret.explanation.explaining",

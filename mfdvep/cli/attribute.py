@@ -11,6 +11,7 @@ import click
 
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
+from mfdvep.cli.track_options import virtual_option, with_virtual
 from mfdvep.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _PATH = click.Path(path_type=Path)
               help="A track's name or id, or a file of names; repeat.")  # fmt: skip
 @click.option("--where", multiple=True, metavar="CONDITION",
               help="""Mean over tracks like 'target == "CTCF"'; repeat.""")  # fmt: skip
+@virtual_option
 @click.option("--half", type=click.Choice(["all", "combined", "biological", "technical"]),
               default="all", show_default=True, help="Of the targets; all: every one of the "
               "three that a target has.")  # fmt: skip
@@ -64,10 +66,11 @@ _PATH = click.Path(path_type=Path)
 def attribute(output: Path, fasta: str | None, threads: int | None, **given: Any) -> None:
     """Tell which bases a prediction comes from, through the biological and the technical half.
 
-    What is explained is a direct latent feature (--feature), the log-odds of a track (--track) or
-    their mean over tracks (--where). Scores of integrated gradients add up to the difference from
-    a window of N, to 1 % or to .002 where that is more, and biological and technical ones to the
-    combined. They are means over strands and shifts, at the bases of the forward strand.
+    What is explained is a direct latent feature (--feature), the log-odds of a track (--track, or
+    --virtual) or their mean over tracks (--where). Scores of integrated gradients add up to the
+    difference from a window of N, to 1 % or to .002 where that is more, and biological and
+    technical ones to the combined. They are means over strands and shifts, at the bases of the
+    forward strand.
 
     \b
     Example:
@@ -86,8 +89,8 @@ def attribute(output: Path, fasta: str | None, threads: int | None, **given: Any
     places = ("region", "regions_file", "fasta_in", "variant")
     if not any(given[name] for name in places):
         raise click.UsageError("give a place: --region, --regions-file, --fasta-in or --variant")
-    if not any(given[name] for name in ("feature", "track", "where")):
-        raise click.UsageError("give what to explain: --feature, --track or --where")
+    if not any(given[name] for name in ("feature", "track", "where", "virtual")):
+        raise click.UsageError("give what to explain: --feature, --track, --where or --virtual")
     check(output, _also_read(given), force=given["force"])
     if threads:
         torch.set_num_threads(threads)
@@ -118,14 +121,17 @@ def _attribute(
     from mfdvep.interpret.contributions.output import write
     from mfdvep.interpret.contributions.running import halves_of, run
     from mfdvep.interpret.sequences import Sites
-    from mfdvep.interpret.targets import parse_targets
+    from mfdvep.interpret.targets import parse_targets, track_target
+    from mfdvep.model.virtual import virtual_rows
 
     if model.config.plain and given["half"] not in ("all", "combined"):
         raise InputError("a plain baseline knows no biology from technique; give --half combined")
-    targets = halves_of(
-        parse_targets(model, given["feature"], given["track"], given["where"]),
-        "combined" if model.config.plain else given["half"],
-    )
+    wanted = []
+    if any(given[name] for name in ("feature", "track", "where")):
+        wanted = parse_targets(model, given["feature"], given["track"], given["where"])
+    more = with_virtual(model, given["virtual"])
+    wanted += [track_target(more, row) for row in virtual_rows(more.tracks)]
+    targets = halves_of(wanted, "combined" if model.config.plain else given["half"])
     sites = Sites(settings.shifts, genome=genome).read(
         regions=given["region"],
         beds=given["regions_file"],
@@ -155,7 +161,8 @@ def _attribute(
 
 
 def _also_read(given: dict[str, Any]) -> list[Path]:
-    names = [*given["regions_file"], *given["fasta_in"], *given["variant"], *given["track"]]
+    options = ("regions_file", "fasta_in", "variant", "track", "virtual")
+    names = [name for option in options for name in given[option]]
     return [Path(name) for name in names if os.path.isfile(name)]
 
 

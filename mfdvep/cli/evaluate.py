@@ -90,7 +90,6 @@ def evaluate(
     from mfdvep.model.checkpoint import load_model
     from mfdvep.model.device import pick_device
     from mfdvep.training.dataset import TrainingSet
-    from mfdvep.training.hold_out import recorded
     from mfdvep.training.report import evaluate_model, write_metrics
 
     if output is not None:
@@ -102,10 +101,10 @@ def evaluate(
     if threads:
         torch.set_num_threads(threads)
     network = load_model(model).to(pick_device(device))
-    if held_out := recorded(model):
+    if network.untrained:
         click.echo(
-            f"mfdvep: {len(held_out)} of the tracks were held out of training and are among the "
-            "means; `mfdvep impute` is for them",
+            f"mfdvep: {len(network.untrained)} of the tracks were held out of training and are "
+            "among the means; `mfdvep impute` is for them",
             err=True,
         )
     with progress_bar("evaluating", "bins", quiet=quiet) as bar:

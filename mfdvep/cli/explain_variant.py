@@ -10,6 +10,7 @@ import click
 
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
+from mfdvep.cli.track_options import virtual_option, with_virtual
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
@@ -37,6 +38,7 @@ _PATH = click.Path(path_type=Path)
               "[default: that of the largest effect]")  # fmt: skip
 @click.option("--where", multiple=True, metavar="CONDITION",
               help="""Of logos: the mean over tracks like 'target == "CTCF"'.""")  # fmt: skip
+@virtual_option
 @click.option("--flank", type=click.IntRange(3, 200), default=30, show_default=True,
               help="Bases shown on each side of the variant.")  # fmt: skip
 @click.option("--group-by", multiple=True, metavar="COLUMN", help="Column of the tracks; repeat.  "
@@ -132,7 +134,7 @@ def _explain(
 
     motifs = motifs_of(given["motifs"])  # refused before any work
     name = given["model"] or DEFAULT_MODEL
-    model = load_model(name)
+    model = with_virtual(load_model(name), given["virtual"])
     explanation = explain(
         variant,
         model,
@@ -193,5 +195,5 @@ def _look(
 
 def _inputs(given: dict[str, Any]) -> list[Path]:
     paths = [given["vcf"], given["background"], Path(given["fasta"])]
-    paths += [Path(name) for name in (*given["track"], *given["motifs"])]
+    paths += [Path(name) for name in (*given["track"], *given["virtual"], *given["motifs"])]
     return [path for path in paths if path is not None and path.is_file()]

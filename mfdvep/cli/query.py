@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,9 +13,7 @@ from mfdvep.cli.closed_pipe import reader_has_gone
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 from mfdvep.cli.store_options import group_by_option
-
-if TYPE_CHECKING:
-    from mfdvep.model.mfd import MFDModel
+from mfdvep.cli.track_options import chosen, track_files, track_options
 
 _PATH = click.Path(path_type=Path)
 
@@ -29,8 +27,7 @@ _PATH = click.Path(path_type=Path)
     "--output",
     help="NAME.parquet, or - for text; default: NAME.effects.parquet beside the store.",
 )
-@click.option("--where", multiple=True, help="""Only tracks like 'target == "CTCF"'.""")
-@click.option("--tracks", multiple=True, help="A track's name, or a file of names; repeat.")
+@track_options
 @group_by_option
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
@@ -50,6 +47,7 @@ def query(store: Path, output: str | None, force: bool, quiet: bool, **given: An
       mfdvep score examples/variants.vcf.gz -f examples/genome.fa -o out.vcf.gz \\
         --store-features features.parquet
       mfdvep query features.parquet --where 'target == "CTCF"' -o ctcf.parquet
+      mfdvep query features.parquet --virtual target=CTCF,biosample=K562 -o -
     """
     name = store.name.removesuffix(".parquet")
     target = output or str(store.with_name(f"{name}.effects.parquet"))
@@ -57,7 +55,7 @@ def query(store: Path, output: str | None, force: bool, quiet: bool, **given: An
         sys.exit(_as_text(store, quiet, given))
     from mfdvep.scoring.query import query_store
 
-    model, rows = _chosen(given)
+    model, rows = chosen(given["model"], given)
     with progress_bar("querying", "alleles", quiet=quiet) as bar:
         made = query_store(
             store,
@@ -65,7 +63,7 @@ def query(store: Path, output: str | None, force: bool, quiet: bool, **given: An
             target,
             tracks=rows,
             group_by=given["group_by"],
-            inputs=[name for name in given["tracks"] if Path(name).is_file()],
+            inputs=track_files(given),
             command=as_typed(),
             force=force,
             progress=bar,
@@ -77,15 +75,6 @@ def query(store: Path, output: str | None, force: bool, quiet: bool, **given: An
         )
 
 
-def _chosen(given: dict[str, Any]) -> tuple[MFDModel, list[int]]:
-    """Return the model, and the rows of its tracks that are asked for."""
-    from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model
-    from mfdvep.model.selection import select
-
-    model = load_model(given["model"] or DEFAULT_MODEL)
-    return model, select(model.tracks, where=given["where"], names=given["tracks"])
-
-
 def _as_text(store: Path, quiet: bool, given: dict[str, Any]) -> int:
     """Write lines to standard output; return the exit code."""
     from mfdvep.scoring.outputs import to_standard_output
@@ -94,7 +83,7 @@ def _as_text(store: Path, quiet: bool, given: dict[str, Any]) -> int:
     from mfdvep.scoring.store_file import FeatureStore
 
     file = FeatureStore(store)
-    model, rows = _chosen(given)
+    model, rows = chosen(given["model"], given)
     asked = Query(file, model, tracks=rows, group_by=given["group_by"])
     show: Callable[..., None] | None
     with progress_bar("querying", "alleles", quiet=quiet) as show:

@@ -15,6 +15,7 @@ from mfdvep.cli.command import as_typed
 from mfdvep.cli.parameters import Count, Share
 from mfdvep.cli.progress import progress_bar
 from mfdvep.cli.store_options import STORE_OPTIONS, check_store_options, store_options
+from mfdvep.cli.track_options import chosen, track_files, track_options
 from mfdvep.errors import MfdvepError
 
 if TYPE_CHECKING:
@@ -110,10 +111,7 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     type=_PATH,
     help="Only records whose REF overlaps a BED file; repeat.",
 )
-@click.option(
-    "--where", multiple=True, help="""Only tracks like 'target == "CTCF" and n_peaks > 500'."""
-)
-@click.option("--tracks", multiple=True, help="A track's name, or a file of names; repeat.")
+@track_options
 @click.option("--top-k", type=click.IntRange(min=0), default=3, show_default=True,
               help="Tracks listed for an ALT.")  # fmt: skip
 @click.option("--min-abs", type=click.FloatRange(min=0), default=0.0, show_default=True,
@@ -271,22 +269,15 @@ def _exceeds(options: dict[str, Any], status: Mapping[str, int]) -> bool:
 
 
 def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
-    from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model
-    from mfdvep.model.selection import select
     from mfdvep.scoring.scorer import Scorer
 
-    loaded = load_model(options["model"] or DEFAULT_MODEL)
-    return Scorer(
-        loaded,
-        genome,
-        tracks=select(loaded.tracks, where=options["where"], names=options["tracks"]),
-        **{name: options[name] for name in _OF_SCORER},
-    )
+    model, rows = chosen(options["model"], options)
+    return Scorer(model, genome, tracks=rows, **{name: options[name] for name in _OF_SCORER})
 
 
 def _also_read(options: dict[str, Any]) -> list[Path]:
     """Return the files that the options name to be read, besides VCF and FASTA."""
-    given = [*options["regions_file"], *options["tracks"], options["model"]]
+    given = [*options["regions_file"], *track_files(options), options["model"]]
     paths = [Path(name) for name in given if name]
     inside = [file for path in paths if path.is_dir() for file in path.iterdir()]
     return [path for path in [*paths, *inside] if path.is_file()]

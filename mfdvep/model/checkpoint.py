@@ -176,6 +176,8 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
         raise ModelError(f"{folder / _WEIGHTS}: does not fit {_CONFIG}: {mismatch}")
     model.load_state_dict(state)
     model.provenance = {"name": folder.resolve().name, "sha256": config["sha256"][_WEIGHTS]}
+    left_out = set(config.get("about", {}).get("training", {}).get("hold_out", ()))
+    model.untrained = tuple(i for i, name in enumerate(model.tracks.names) if name in left_out)
     return model.eval()
 
 

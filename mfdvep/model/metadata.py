@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -201,28 +201,27 @@ class HyperNetwork(nn.Module):
         self, encodings: tuple[Encoding, ...], tracks: TrackTable, *, n_features: int, hidden: int
     ) -> None:
         super().__init__()
-        coded = [(e, e.encode(tracks[e.variable.column])) for e in encodings]
-        direct = np.concatenate([x[:, list(e.direct)] for e, x in coded], axis=1)
+        self.encodings = encodings
         self.direct_names = [name for e in encodings for name in e.direct_names]
-        n_free = n_features - direct.shape[1]
-        inputs = [(e, x) for e, x in coded if "interact" in e.variable.roles]
-        if n_free < 0 or (n_free > 0 and not inputs):
+        n_free = n_features - len(self.direct_names)
+        mixed = [e for e in encodings if "interact" in e.variable.roles]
+        if n_free < 0 or (n_free > 0 and not mixed):
             raise InputError(
-                f"{encodings[0].variable.group} half: {direct.shape[1]} direct features "
-                f"for {n_features} latent features, {len(inputs)} interacting variables; widen the "
+                f"{encodings[0].variable.group} half: {len(self.direct_names)} direct features "
+                f"for {n_features} latent features, {len(mixed)} interacting variables; widen the "
                 "model, raise direct_min_count, or let a variable interact"
             )
-        self.register_buffer("direct", torch.from_numpy(direct), persistent=False)
-        self.widths = [e.n_columns for e, _ in inputs]
-        joined = np.concatenate([x for _, x in inputs], axis=1) if n_free else np.empty((0, 0))
-        self.register_buffer("inputs", torch.from_numpy(joined), persistent=False)
+        self._mixed = mixed if n_free else []
+        direct, inputs = self._encoded(tracks)
+        self.register_buffer("direct", direct, persistent=False)
+        self.register_buffer("inputs", inputs, persistent=False)
         self.embeddings = nn.ModuleList(
             nn.Sequential(nn.Linear(e.n_columns, e.variable.width), nn.GELU())
             if e.variable.width
             else nn.Identity()
-            for e, _ in (inputs if n_free else [])
+            for e in self._mixed
         )
-        n_in = sum(e.variable.width or e.n_columns for e, _ in inputs)
+        n_in = sum(e.variable.width or e.n_columns for e in mixed)
         self.mixer = (
             nn.Sequential(
                 nn.Linear(n_in, hidden),
@@ -235,7 +234,7 @@ class HyperNetwork(nn.Module):
             else nn.Identity()
         )
         if n_free:
-            self._initialise(sum(e.variable.width or 1 for e, _ in inputs))
+            self._initialise(sum(e.variable.width or 1 for e in mixed))
 
     def _initialise(self, n_active: int) -> None:
         """Draw weights so that tracks differ from the start, and psi sums to logits of size 1.
@@ -254,20 +253,51 @@ class HyperNetwork(nn.Module):
 
     def forward(self) -> Tensor:
         """Return psi, (O, n_features)."""
-        if not len(self.embeddings):
-            return self.direct
-        parts = self.inputs.split(self.widths, dim=1)
+        return self._weights(self.direct, self.inputs)
+
+    def of(self, tracks: TrackTable) -> Tensor:
+        """Return psi of experiments with these metadata, (n, n_features), on this one's device.
+
+        Raises
+        ------
+        InputError
+            A value that a vocabulary does not hold; see `Encoding.encode`.
+        """
+        direct, inputs = self._encoded(tracks)
+        device = self.direct.device
+        return self._weights(direct.to(device), inputs.to(device))
+
+    def _encoded(self, tracks: TrackTable) -> tuple[Tensor, Tensor]:
+        """Return the direct columns of experiments, and those that are mixed."""
+        coded = {e: e.encode(tracks[e.variable.column]) for e in self.encodings}
+        direct = [coded[e][:, list(e.direct)] for e in self.encodings]
+        mixed = [coded[e] for e in self._mixed] or [np.empty((0, 0))]
+        joined = [torch.from_numpy(np.concatenate(x, axis=1)) for x in (direct, mixed)]
+        return joined[0], joined[1]
+
+    def _weights(self, direct: Tensor, inputs: Tensor) -> Tensor:
+        if not self._mixed:
+            return direct
+        parts = inputs.split([e.n_columns for e in self._mixed], dim=1)
         embedded = [layer(x) for layer, x in zip(self.embeddings, parts, strict=True)]
-        return torch.cat([self.direct, self.mixer(torch.cat(embedded, dim=1))], dim=1)
+        return torch.cat([direct, self.mixer(torch.cat(embedded, dim=1))], dim=1)
 
 
 class FreeWeights(nn.Module):
-    """Output weights that metadata do not make, (O, n_features): those of the plain baseline."""
+    """Output weights (O, n_features) that no metadata make anew.
 
-    def __init__(self, n_tracks: int, n_features: int) -> None:
+    Those of the plain baseline, which are trained, and those of a model with virtual tracks.
+    """
+
+    def __init__(self, psi: Tensor, direct_names: Sequence[str] = ()) -> None:
         super().__init__()
-        self.direct_names: list[str] = []
-        self.psi = nn.Parameter(torch.randn(n_tracks, n_features) / (2 * n_features) ** 0.5)
+        self.direct_names = list(direct_names)
+        self.psi = nn.Parameter(psi)
+
+    @classmethod
+    def drawn(cls, n_tracks: int, n_features: int) -> FreeWeights:
+        """Return random weights, of which a logit has a variance of about 1."""
+        return cls(torch.randn(n_tracks, n_features) / (2 * n_features) ** 0.5)
 
     def forward(self) -> Tensor:
         """Return psi, (O, n_features)."""

@@ -55,7 +55,7 @@ class MFDModel(nn.Module):
         # no scale or shift: unit variance keeps the penalty from being met by shrinking
         self.latent_norm = BatchNorm(config.n_latent, affine=False)
         self.biological, self.technical = (
-            FreeWeights(len(tracks), half)
+            FreeWeights.drawn(len(tracks), half)
             if config.plain
             else HyperNetwork(schema.group(name), tracks, n_features=half, hidden=hidden)
             for name, hidden in (
@@ -65,6 +65,7 @@ class MFDModel(nn.Module):
         )
         self.bias = nn.Parameter(torch.zeros(len(tracks)))
         self.provenance = {"name": "unsaved", "sha256": "."}  # replaced by `load_model`
+        self.untrained: tuple[int, ...] = ()  # rows of tracks left out of training; likewise
         self._frozen: tuple[Tensor, Tensor] | None = None
 
     def train(self, mode: bool = True) -> MFDModel:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mfdvep.errors import InputError
-from mfdvep.model.checkpoint import model_folder, read_config
 from mfdvep.model.config import ModelConfig, Variable
 from mfdvep.model.metadata import Encoding, MetadataSchema
 from mfdvep.model.selection import select_names
@@ -112,18 +110,6 @@ class HoldOut:
             same = torch.tensor([t == targets[row] != "" for t in targets]) & trained
             out[row] = values[same if same.any() else trained].mean()
         return out
-
-
-def recorded(name_or_folder: str | Path) -> tuple[str, ...]:
-    """Return the names of the experiments that a saved model says it was not trained on.
-
-    Raises
-    ------
-    ModelError
-        No such model, or a damaged one.
-    """
-    about = read_config(model_folder(name_or_folder)).get("about", {})
-    return tuple(about.get("training", {}).get("hold_out", ()))
 
 
 def choose(

@@ -13,7 +13,6 @@ experiment may be no more than the average of the others, so that average stands
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ from scipy.stats import wilcoxon
 
 from mfdvep.errors import InputError
 from mfdvep.model.mfd import MFDModel
-from mfdvep.model.selection import select_names
 from mfdvep.model.tracks import TrackTable
+from mfdvep.model.virtual import VirtualTrack, add_virtual
 from mfdvep.training.dataset import TrainingSet
 from mfdvep.training.evaluation import (
     check_bins,
@@ -32,37 +31,18 @@ from mfdvep.training.evaluation import (
     predictions,
     track_scores,
 )
-from mfdvep.training.hold_out import PARTNERS, HoldOut, recorded
+from mfdvep.training.hold_out import PARTNERS, HoldOut
 from mfdvep.training.report import measured_on, measured_rows, rounded
 
-HYPERNETWORK = "hypernetwork"
+HYPERNETWORK, VIRTUAL = "hypernetwork", "virtual"
+LEADS = (HYPERNETWORK, VIRTUAL)
 METRICS = ("auroc", "auprc")
 _RESAMPLES = 10_000
-
-
-def held_out_names(name_or_folder: str | Path) -> tuple[str, ...]:
-    """Return the names of the experiments that a saved model was not trained on.
-
-    Raises
-    ------
-    InputError
-        It was trained on all.
-    ModelError
-        No such model, or a damaged one.
-    """
-    names = recorded(name_or_folder)
-    if not names:
-        raise InputError(
-            f"{name_or_folder}: was trained on all its experiments; train one that leaves some "
-            "out: mfdvep train RECIPE --hold-out N"
-        )
-    return names
 
 
 def impute(
     model: MFDModel,
     data: TrainingSet,
-    held_out: Iterable[str],
     *,
     split: str = "test",
     same: Sequence[str] = PARTNERS,
@@ -72,6 +52,10 @@ def impute(
 ) -> dict[str, Any]:
     """Return how well held-out experiments are predicted on a split, beside their opponents.
 
+    Held out are the tracks that the model was not trained on, `model.untrained`. "hypernetwork" is
+    what the model predicts for all of an experiment's metadata, "virtual" what it predicts for the
+    columns of `same` alone: the virtual track, see `add_virtual`.
+
     Predicted probabilities are combined, and means over both strands. An opponent is the mean of
     the trained tracks that share the value of a column of `same`, of those that share all, and of
     all trained tracks. "predicted_..." averages probabilities, "observed_..." peaks (1 or 0) of
@@ -79,10 +63,9 @@ def impute(
 
     Parameters
     ----------
-    held_out
-        The tracks that the model was not trained on; see `held_out_names`.
     same
-        Columns of the track table; an unknown value ('') is shared with none.
+        Columns of the track table; an unknown value ('') is shared with none. A virtual track is
+        made of those that are the model's metadata.
     n_bins
         Use so many bins, evenly spaced; all by default. At least 20.
     seed
@@ -92,7 +75,7 @@ def impute(
     -------
     dict
         "summary": prediction -> number of tracks and mean AUROC and AUPRC over them;
-        "differences": opponent -> metric -> the hypernetwork's minus the opponent's, see
+        "differences": one of `LEADS` -> any other -> metric -> the first's minus the other's, see
         `paired_difference`; "tracks": one mapping a held-out track, with the number of partners;
         "measured": held-out tracks with peaks and other bins in the split, which alone have
         figures; "trained"; "bins"; "data"; "model". None is a figure that is not defined, such
@@ -101,8 +84,8 @@ def impute(
     Raises
     ------
     InputError
-        The set's tracks or bins are not the model's; a model without metadata; an unknown track
-        or column; no track held out, or all; fewer than 20 bins.
+        The set's tracks or bins are not the model's; a model without metadata; an unknown column;
+        no track held out, or all; fewer than 20 bins.
     """
     check_bins(data)
     check_tracks(model, data)
@@ -111,16 +94,29 @@ def impute(
             "a model without metadata cannot predict experiments it was not trained on"
         )
     tracks = model.tracks
-    held = select_names(tracks, held_out, option="held out")
-    trained = HoldOut(tracks, tuple(held)).trained
-    if not held or not trained.any():
-        raise InputError(f"{len(held)} of {len(tracks)} tracks held out; expected some, not all")
+    held = model.untrained
+    trained = HoldOut(tracks, held).trained
+    if not held:
+        raise InputError(
+            f"{model.provenance['name']}: was trained on all its experiments; train one that "
+            "leaves some out: mfdvep train RECIPE --hold-out N"
+        )
+    if not trained.any():
+        raise InputError(f"all {len(tracks)} tracks held out; expected some, not all")
     partners = {row: _partners(tracks, row, trained=trained, same=same) for row in held}
     rows = measured_rows(data, split, n_bins)
-    probabilities = _probabilities(model, data, rows, progress)
+    made, virtual = _with_virtual(model, same)
+    probabilities = _probabilities(made, data, rows, progress)
     labels, mask = data.labels(rows), data.label_mask(rows)
     found = {
-        row: _scores(row, partners[row], probabilities=probabilities, labels=labels, mask=mask)
+        row: _scores(
+            row,
+            virtual.get(row),
+            partners[row],
+            probabilities=probabilities,
+            labels=labels,
+            mask=mask,
+        )
         for row in held
     }
     kinds = _kinds(partners[held[0]])
@@ -143,12 +139,15 @@ def impute(
             for kind, values in figures.items()
         },
         "differences": {
-            kind: {
-                metric: paired_difference(figures[HYPERNETWORK][metric], values[metric], rng=rng)
-                for metric in METRICS
+            lead: {
+                kind: {
+                    metric: paired_difference(figures[lead][metric], values[metric], rng=rng)
+                    for metric in METRICS
+                }
+                for kind, values in figures.items()
+                if kind != lead
             }
-            for kind, values in figures.items()
-            if kind != HYPERNETWORK
+            for lead in LEADS
         },
         "tracks": [
             {
@@ -214,7 +213,22 @@ def _partners(
 
 def _kinds(groups: Iterable[str]) -> list[str]:
     kinds = [f"{what}_{group}" for what in ("predicted", "observed") for group in groups]
-    return [HYPERNETWORK, *kinds]
+    return [HYPERNETWORK, VIRTUAL, *kinds]
+
+
+def _with_virtual(model: MFDModel, same: Sequence[str]) -> tuple[MFDModel, dict[int, int]]:
+    """Return the model with a virtual track for each held-out one, and where each's is.
+
+    None is made of an experiment of which no column of the model's metadata is known.
+    """
+    columns = [e.variable.column for e in model.schema.encodings if e.variable.column in same]
+    said = {
+        row: {column: model.tracks[column][row] for column in columns if model.tracks[column][row]}
+        for row in model.untrained
+    }
+    made = [VirtualTrack(f"virtual of {row}", values) for row, values in said.items() if values]
+    place = {row: i for i, row in enumerate((r for r in said if said[r]), start=len(model.tracks))}
+    return (add_virtual(model, made) if made else model), place
 
 
 def _probabilities(
@@ -239,6 +253,7 @@ def _probabilities(
 
 def _scores(
     row: int,
+    virtual: int | None,
     partners: dict[str, np.ndarray],
     *,
     probabilities: np.ndarray,
@@ -249,11 +264,17 @@ def _scores(
 
     Parameters
     ----------
-    probabilities, labels, mask
-        Each (n, O).
+    virtual
+        Column of its virtual track in `probabilities`, if it has one.
+    probabilities
+        (n, O and the virtual tracks).
+    labels, mask
+        (n, O) each.
     """
     known = mask[:, row]
     scores = {HYPERNETWORK: probabilities[known, row]}
+    if virtual is not None:
+        scores[VIRTUAL] = probabilities[known, virtual]
     for group, members in partners.items():
         seen = members[mask[known][:, members].all(0)]
         if len(members):

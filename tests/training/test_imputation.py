@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -16,11 +17,12 @@ from mfdvep.errors import InputError
 from mfdvep.genomics.sequences import reverse_complement
 from mfdvep.model.checkpoint import load_model, save_model
 from mfdvep.model.config import ModelConfig, Variable
-from mfdvep.training.imputation import held_out_names, impute, paired_difference
+from mfdvep.model.virtual import VirtualTrack, add_virtual
+from mfdvep.training.imputation import impute, paired_difference
 from mfdvep.training.recipe import Recipe, TrainingConfig
 from mfdvep.training.trainer import MODEL, Trainer
 
-HELD = ("X/S1", "Z/S8")  # target X, assay b; target Z, assay c
+HELD = (1, 8)  # X/S1 and Z/S8: target X, assay b; target Z, assay c
 SAME = ("target", "assay")
 PARTNERS = {  # by hand, in the table of simulated.py; S1 and S8 are no partners of any
     1: {"same_target": [0, 2], "same_assay": [4, 7], "all": [0, 2, 3, 4, 5, 6, 7]},
@@ -41,7 +43,14 @@ def model():
 
 @pytest.fixture(scope="module")
 def found(model, data):
-    return impute(model, data, HELD, split="validation", same=SAME)
+    return impute(holding(model, HELD), data, split="validation", same=SAME)
+
+
+def holding(model, rows):
+    """Return the model as one that was not trained on some tracks."""
+    other = copy(model)
+    other.untrained = tuple(rows)
+    return other
 
 
 def without_labels(data, *tracks: int):
@@ -81,39 +90,42 @@ def test_summary_and_differences_are_those_of_the_tracks(found):
         values = [entry[f"{kind}_auprc"] for entry in found["tracks"]]
         if None in values:
             assert (row["n_tracks"], row["auprc"]) == (0, None)
-            assert found["differences"][kind]["auprc"]["n_tracks"] == 0
+            assert found["differences"]["virtual"][kind]["auprc"]["n_tracks"] == 0
             continue
         assert row["n_tracks"] == 2
         assert row["auprc"] == pytest.approx(np.mean(values), abs=2e-5)
-        if kind != "hypernetwork":
-            own = found["summary"]["hypernetwork"]["auprc"]
-            lead = found["differences"][kind]["auprc"]
+        for leader, others in found["differences"].items():
+            if kind == leader:
+                assert kind not in others
+                continue
+            own = found["summary"][leader]["auprc"]
+            lead = others[kind]["auprc"]
             assert lead["mean"] == pytest.approx(own - row["auprc"], abs=3e-5)
             assert lead["low"] <= lead["mean"] <= lead["high"]
 
 
 def test_peaks_are_averaged_over_partners_that_have_labels_here(model, data):
     kwargs = {"split": "validation", "same": ("target",)}
-    one = impute(model, without_labels(data, 0), ["S1"], **kwargs)["tracks"][0]
+    one = impute(holding(model, [1]), without_labels(data, 0), **kwargs)["tracks"][0]
     rows = data.rows("validation")
     labels = data.labels(rows)
     assert one["observed_same_target_auroc"] == pytest.approx(
         roc_auc_score(labels[:, 1], labels[:, 2]), abs=1e-5
     )
     assert one["partners"]["same_target"] == 2
-    none = impute(model, without_labels(data, 0, 2), ["S1"], **kwargs)["tracks"][0]
+    none = impute(holding(model, [1]), without_labels(data, 0, 2), **kwargs)["tracks"][0]
     assert none["observed_same_target_auroc"] is None
     assert none["predicted_same_target_auroc"] is not None
     assert "same_target_and_target_auroc" not in none
 
 
 def test_a_track_without_labels_here_has_no_figures(model, data):
-    found = impute(model, without_labels(data, 1), HELD, split="validation", same=SAME)
+    found = impute(holding(model, HELD), without_labels(data, 1), split="validation", same=SAME)
     assert (found["held_out"], found["measured"]) == (2, 1)
     assert found["tracks"][0]["hypernetwork_auroc"] is None
     assert found["tracks"][0]["labelled"] == 0
     assert found["summary"]["hypernetwork"]["n_tracks"] == 1
-    lead = found["differences"]["predicted_all"]["auroc"]
+    lead = found["differences"]["hypernetwork"]["predicted_all"]["auroc"]
     assert lead["n_tracks"] == 1
     assert lead["low"] is lead["high"] is lead["p"] is None
 
@@ -147,35 +159,51 @@ def test_differences_to_check_by_eye():
 @pytest.mark.parametrize(
     ("held", "changes", "says"),
     [
-        ([], {}, "0 of 9 tracks held out; expected some, not all"),
-        (TRACKS.names, {}, "9 of 9 tracks held out"),
-        (["S9"], {}, "no track or file 'S9'"),
+        ([], {}, r"unsaved: was trained on all its experiments; .*--hold-out"),
+        (range(9), {}, "all 9 tracks held out; expected some"),
         (HELD, {"same": ("biosample",)}, "no column 'biosample'"),
         (HELD, {"n_bins": 19}, "19 validation bins; expected at least 20"),
     ],
 )
 def test_refusals(model, data, held, changes, says):
     with pytest.raises(InputError, match=says):
-        impute(model, data, held, **{"split": "validation", "same": SAME, **changes})
+        impute(holding(model, held), data, **{"split": "validation", "same": SAME, **changes})
 
 
 def test_a_set_of_other_tracks_is_refused(model, data):
     other = replace(data, tracks=TRACKS.take(range(8)))
     with pytest.raises(InputError, match="8 tracks are not the model's 9"):
-        impute(model, other, HELD, split="validation", same=SAME)
+        impute(holding(model, HELD), other, split="validation", same=SAME)
 
 
 def test_a_model_without_metadata_is_refused(data):
     plain = make_model(TRACKS, variables=(), plain=True)
     with pytest.raises(InputError, match="without metadata cannot predict"):
-        impute(plain, data, HELD, split="validation", same=SAME)
+        impute(holding(plain, HELD), data, split="validation", same=SAME)
 
 
-def test_a_model_that_held_nothing_out_is_refused(model, tmp_path):
-    for name, about in (("old", {}), ("new", {"training": {"hold_out": []}})):
+@pytest.mark.parametrize("same", [("target",), SAME])
+def test_the_virtual_track_is_made_of_the_columns_alone(model, data, same):
+    held = holding(model, HELD)
+    found = impute(held, data, split="validation", same=same)
+    rows = data.rows("validation")
+    codes = data.codes(rows)
+    for entry, row in zip(found["tracks"], HELD, strict=True):
+        said = VirtualTrack("v", {column: TRACKS[column][row] for column in same})
+        made = add_virtual(held, [said])
+        with torch.inference_mode():
+            logits = [made(torch.from_numpy(x.copy())) for x in (codes, reverse_complement(codes))]
+        probability = sum(1 / (1 + np.exp(-x.numpy()[:, -1])) for x in logits)
+        expected = roc_auc_score(data.labels(rows)[:, row], probability)
+        assert entry["virtual_auroc"] == pytest.approx(expected, abs=2e-3)
+        assert entry["virtual_auroc"] != entry["hypernetwork_auroc"]  # of another bias, at least
+
+
+def test_a_saved_model_says_what_it_held_out(model, tmp_path):
+    for name, held in (("old", None), ("new", []), ("some", ["X/S1", "Z/S8"])):
+        about = {} if held is None else {"training": {"hold_out": held}}
         save_model(model, tmp_path / name, about=about)
-        with pytest.raises(InputError, match=r"was trained on all its experiments; .*--hold-out"):
-            held_out_names(tmp_path / name)
+        assert load_model(tmp_path / name).untrained == (HELD if held else ())
 
 
 def test_metadata_predict_an_experiment_better_than_the_mean_of_its_targets(tmp_path):
@@ -203,7 +231,7 @@ def test_metadata_predict_an_experiment_better_than_the_mean_of_its_targets(tmp_
     model = ModelConfig(variables, width=32, n_latent=6, predictor_hidden=8)
     Trainer(Recipe("held", model, training), data, tmp_path / "run", device="cpu").run()
     folder = tmp_path / "run" / MODEL
-    found = impute(load_model(folder), data, held_out_names(folder), split="validation", same=SAME)
+    found = impute(load_model(folder), data, split="validation", same=SAME)
     summary = {kind: row["auroc"] for kind, row in found["summary"].items()}
     assert summary["hypernetwork"] > 0.9
     assert summary["hypernetwork"] > summary["predicted_same_target"] + 0.05

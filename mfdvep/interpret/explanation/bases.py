@@ -18,6 +18,7 @@ from mfdvep.interpret.sequences import Site, Sites
 from mfdvep.interpret.targets import Target, parse_targets, track_target
 from mfdvep.interpret.windows import centre_of
 from mfdvep.model.mfd import MFDModel
+from mfdvep.model.virtual import virtual_rows
 
 FLANK = 30  # bases on each side of the variant
 
@@ -80,7 +81,9 @@ def choose_target(
     tracks: Sequence[str] = (),
     where: Sequence[str] = (),
 ) -> tuple[Target, str]:
-    """Return the target that is named, or the track with the largest combined effect; and why.
+    """Return the target that is named, the only virtual track, or that of the largest effect; why.
+
+    The largest is the largest combined effect in size.
 
     Raises
     ------
@@ -88,6 +91,9 @@ def choose_target(
         What `parse_targets` refuses, or more than one target is named.
     """
     if not (features or tracks or where):
+        virtual = virtual_rows(model.tracks)
+        if len(virtual) == 1:
+            return track_target(model, virtual[0]), "the virtual track"
         row, _ = explanation.largest()
         return track_target(model, row), (
             f"the track with the largest combined effect ({explanation.scale})"

@@ -17,6 +17,7 @@ from mfdvep.interpret.explanation.groups import COLUMNS, Group, groups_of
 from mfdvep.model.device import Precision, windows_at_once
 from mfdvep.model.mfd import MFDModel
 from mfdvep.model.tracks import TrackTable
+from mfdvep.model.virtual import virtual_rows
 from mfdvep.scoring.effects import KINDS
 from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.swap import SCALES
@@ -76,6 +77,14 @@ class Explanation:
     def ranked(self, kind: str = "combined") -> np.ndarray:
         """Return all rows of the track table, that of the largest effect in size first."""
         return np.argsort(-np.abs(self.effects[self.scale][kind]), kind="stable")
+
+    def shown(self, n: int) -> list[int]:
+        """Return the rows of the n largest combined effects, then of virtual tracks not among them.
+
+        The largest in size come first.
+        """
+        rows: list[int] = self.ranked()[:n].tolist()
+        return rows + [row for row in virtual_rows(self.tracks) if row not in rows]
 
     def largest(self, kind: str = "combined", *, scale: str = "") -> tuple[int, float]:
         """Return the row and the effect of largest size, on `self.scale` or the one given."""
@@ -137,9 +146,14 @@ def explain(
     effects: Effects = {}
     for name in (scale, *(other for other in SCALES if other != scale)):
         scorer = Scorer(model, genome, shifts=shifts, strand=strand, scale=name, device=device)
-        found = scorer.score_prepared(prepared)
-        effects[name] = {kind: getattr(found, kind)[0] for kind in kinds}
+        batch = scorer.score_prepared(prepared)
+        effects[name] = {kind: getattr(batch, kind)[0] for kind in kinds}
     about = {key: value for key, value in scorer.provenance.items() if key != "scale"}
+    n_own = len(model.tracks) - len(virtual_rows(model.tracks))  # virtual tracks join no group
+    of_own = {
+        name: {kind: values[:n_own] for kind, values in found.items()}
+        for name, found in effects.items()
+    }
     return Explanation(
         variant,
         record_id,
@@ -152,7 +166,7 @@ def explain(
         effects,
         predictions(model, cutter.cut(change)),
         scale,
-        groups_of(model.tracks, effects, columns, scale=scale),
+        groups_of(model.tracks.take(range(n_own)), of_own, columns, scale=scale),
         {
             "model": scorer.model_provenance,
             "reference": genome.record,

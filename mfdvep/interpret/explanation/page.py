@@ -27,6 +27,7 @@ from mfdvep.interpret.explanation.readings import (
 from mfdvep.interpret.explanation.terminal import shown_site
 from mfdvep.interpret.explanation.trust import Trust
 from mfdvep.markup import Markup, document, element, listing, section, table
+from mfdvep.model.virtual import virtual_rows
 from mfdvep.wording import MISSING, area, plural, probability, signed
 
 N_TRACKS, N_GROUPS, N_MOTIFS = 20, 12, 50
@@ -77,7 +78,7 @@ def _tracks(
     trust: Trust | None,
 ) -> list[Markup]:
     kinds, scale = explanation.kinds, explanation.scale
-    rows = explanation.ranked()[:N_TRACKS].tolist()
+    rows = explanation.shown(N_TRACKS)
     header = ["track", "", "P with REF", "P with ALT"]
     header += [f"{kind}, {_SHORT[s]}" for s in _SCALES for kind in kinds]
     header += [] if background is None else ["quantile"]
@@ -94,10 +95,12 @@ def _tracks(
         if trust is not None:
             line.append(area(trust.tracks.get(name)))
         lines.append(line)
+    n_virtual = len(virtual_rows(explanation.tracks))
+    virtual = f", and {plural(n_virtual, 'virtual track')}" if n_virtual else ""
     rule = (
-        f"The {len(rows)} of {len(explanation.tracks):,} tracks with the largest combined effect "
-        f"on {unit_of(scale)}. P: predicted probability of a peak. Log-odds: biological and "
-        "technical add up to combined."
+        f"The {min(N_TRACKS, len(rows))} of {len(explanation.tracks):,} tracks with the largest "
+        f"combined effect on {unit_of(scale)}{virtual}. P: predicted probability of a peak. "
+        "Log-odds: biological and technical add up to combined."
     )
     if trust is not None:
         rule += (

@@ -41,7 +41,7 @@ def draw(explanation: Explanation, bases: Bases | None) -> dict[str, Figure]:
 
 def tracks_figure(explanation: Explanation) -> Figure:
     """Return the effects on the tracks that change most, a point a kind."""
-    rows = explanation.ranked()[:N_TRACKS].tolist()
+    rows = explanation.shown(N_TRACKS)
     figure, axes = new_figure(7.6, 1.5 + 0.27 * len(rows))
     effects = explanation.effects[explanation.scale]
     step = 0.6 / len(explanation.kinds)

@@ -82,7 +82,7 @@ def fitted(lines: list[list[str]]) -> list[str]:
 
 
 def _tracks(explanation: Explanation, background: Background | None) -> Iterator[str]:
-    rows = explanation.ranked()[:N_TRACKS].tolist()
+    rows = explanation.shown(N_TRACKS)
     kinds = [_SHORT[kind] for kind in explanation.kinds]
     header = ["", "", "REF", "ALT", *kinds, *kinds]
     header += [] if background is None else ["quantile"]
