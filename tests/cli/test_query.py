@@ -102,6 +102,15 @@ def test_text_on_standard_output(run, scored):
     np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
 
 
+def test_a_virtual_track(run, scored):
+    virtual = ["--virtual", "target=CTCF,biosample=HepG2", "-o", "-", "-q"]
+    code, out, err = run("query", str(scored / "f.parquet"), *virtual)
+    assert (code, err) == (0, "")
+    lines = [text.split("\t") for text in out.splitlines()[1:]]
+    assert {text[5] for text in lines} == {"CTCF/HepG2/virtual"}
+    assert len(lines) == 9
+
+
 def test_who_reads_standard_output_may_stop(labelled):
     command = [sys.executable, "-m", "mfdvep", "query", str(labelled), "-o", "-", "-q"]
     environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}

@@ -17,6 +17,7 @@ from mfdvep.errors import InputError, OutputError
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.model.tracks import TrackTable
+from mfdvep.model.virtual import VirtualTrack, add_virtual
 from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.effects import KINDS, AlleleFeatures, EffectBatch
 from mfdvep.scoring.feature_store import StoreWriter
@@ -149,6 +150,20 @@ def test_few_tracks_scored_and_others_asked_for(genome, vcf, tmp_path):
     found, expected = read_effects(tmp_path / "q.parquet"), read_effects(whole["matrix"])
     assert found.tracks == expected.tracks.take([4, 0])
     np.testing.assert_allclose(found.technical, expected.technical[:, [4, 0]], **CLOSE)
+
+
+def test_a_virtual_track_needs_no_scoring(genome, vcf, tmp_path):
+    model = named()
+    store = score(vcf, Scorer(model, genome, shifts=3, device="cpu"), "store", groups=None)
+    more = add_virtual(model, [VirtualTrack("v", {"target": "GATA1", "biosample": "HepG2"})])
+    scorer = Scorer(more, genome, shifts=3, scale="logit", tracks=[5, 1], device="cpu")
+    expected = read_effects(score(vcf, scorer, "virtual", groups=None)["matrix"])
+    query_store(store["store_features"], more, tmp_path / "q.parquet", tracks=[5, 1])
+    found = read_effects(tmp_path / "q.parquet")
+    assert found.tracks == expected.tracks
+    assert found.tracks.names[0] == "GATA1/HepG2/v"
+    for kind in KINDS:
+        np.testing.assert_allclose(getattr(found, kind), getattr(expected, kind), **CLOSE)
 
 
 def test_the_layout_is_that_of_a_matrix(scored, tmp_path):
