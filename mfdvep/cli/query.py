@@ -44,10 +44,10 @@ def query(store: Path, output: str | None, force: bool, quiet: bool, **given: An
 
     \b
     Example:
+      mfdvep query features.parquet --virtual target=CTCF,biosample=K562 -o -
+    after
       mfdvep score examples/variants.vcf.gz -f examples/genome.fa -o out.vcf.gz \\
         --store-features features.parquet
-      mfdvep query features.parquet --where 'target == "CTCF"' -o ctcf.parquet
-      mfdvep query features.parquet --virtual target=CTCF,biosample=K562 -o -
     """
     name = store.name.removesuffix(".parquet")
     target = output or str(store.with_name(f"{name}.effects.parquet"))

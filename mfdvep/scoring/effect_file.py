@@ -42,7 +42,10 @@ class EffectFile(VariantFile):
     kinds
         "combined", "biological", "technical".
     extra
-        Names of further columns, in the order of the file: INFO keys that were kept.
+        Names of further columns of text, in the order of the file: INFO keys that were kept.
+    lists
+        Names of further lists with a value a track, such as "combined_largest", which `effects`
+        returns as it does a kind.
 
     Raises
     ------
@@ -72,10 +75,9 @@ class EffectFile(VariantFile):
             raise InputError(
                 f"{path}: not a matrix of effects ({error}); make one with mfdvep score --matrix"
             ) from error
-        # groups of tracks have further lists
-        self.extra = tuple(
-            f.name for f in schema if f.name not in own and not pa.types.is_nested(f.type)
-        )
+        more = [field for field in schema if field.name not in own]
+        self.lists = tuple(f.name for f in more if pa.types.is_fixed_size_list(f.type))
+        self.extra = tuple(f.name for f in more if f.name not in self.lists)
 
     def effects(self, kind: str, columns: slice, rows: np.ndarray) -> np.ndarray:
         """Return the effects of one kind on some tracks in some rows.
@@ -87,7 +89,7 @@ class EffectFile(VariantFile):
         Parameters
         ----------
         kind
-            One of `kinds`.
+            One of `kinds` or `lists`.
         columns
             Of the tracks.
         rows
@@ -104,7 +106,7 @@ class EffectFile(VariantFile):
         InputError
             Another kind; rows of another length or type; the file is damaged.
         """
-        check_part(self.path, kind, self.kinds, rows, len(self))
+        check_part(self.path, kind, (*self.kinds, *self.lists), rows, len(self))
         before = np.concatenate([[0], np.cumsum(rows)])  # (n + 1,) rows taken before each
         n_tracks = len(range(len(self.tracks))[columns])
         out = np.empty((n_tracks, before[-1]), dtype=np.float32)  # (k, m)

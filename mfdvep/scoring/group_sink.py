@@ -17,7 +17,9 @@ from mfdvep.scoring.tables import text_column, variant_columns
 
 
 class GroupSink:
-    """A matrix whose tracks are groups, with the INFO keys that are kept.
+    """A matrix whose tracks are groups, float32, with the INFO keys that are kept.
+
+    After the lists of a matrix, which are means over a group's tracks, it has those of `LARGEST`.
 
     Parameters
     ----------
@@ -25,18 +27,14 @@ class GroupSink:
         Of the run's tracks.
     provenance
         Of the run.
-    storage
-        Of the effects, "float32" or "float16".
     info
         The INFO keys.
     """
 
-    def __init__(
-        self, groups: TrackGroups, provenance: dict[str, Any], storage: str, info: InfoColumns
-    ) -> None:
+    def __init__(self, groups: TrackGroups, provenance: dict[str, Any], info: InfoColumns) -> None:
         self._groups, self._info = groups, info
         self._provenance = {**provenance, "group_by": list(groups.by)}
-        self._options: dict[str, Any] = {"storage": storage, "extra": info.keys, "lists": LARGEST}
+        self._options: dict[str, Any] = {"extra": info.keys, "lists": LARGEST}
 
     def write(self, part: Path, scored: Scored) -> None:
         """See `EffectWriter`, `TrackGroups.rolled_up`, `InfoColumns.values`."""

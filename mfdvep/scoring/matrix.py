@@ -1,9 +1,8 @@
 """The Parquet matrix of all effects, and how a Parquet file is written in parts and joined.
 
 The file: one row an ALT with its variant, status, the INFO keys of the input that are kept, as
-text, and three fixed-size lists, one value a track, null where the ALT was not scored. A file of
-groups of tracks is the same, a track each, with the lists of `LARGEST` after these. In the file's
-metadata, "mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the
+text, and three fixed-size lists, one value a track, null where the ALT was not scored. In the
+file's metadata, "mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the
 names of the tracks in the order of the lists, both as JSON. So DuckDB finds an effect by the name
 of its track, null where the ALT was not scored or no track has this name:
 
@@ -62,7 +61,7 @@ class EffectWriter(TableWriter):
     extra
         Names of further columns, of text, which come after the status.
     lists
-        Names of further lists, which come after the effects.
+        Names of further lists, one float32 a track, which come last.
 
     Raises
     ------
@@ -86,27 +85,46 @@ class EffectWriter(TableWriter):
         if storage not in STORAGE:
             raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
         element = pa.field("element", STORAGE[storage], nullable=False)
-        self._type, self._storage = pa.list_(element, len(tracks)), storage
+        kind = pa.list_(element, len(tracks))
+        further = pa.list_(pa.field("element", pa.float32(), nullable=False), len(tracks))
+        self._types = [*[kind] * len(KINDS), *[further] * len(lists)]
         names = [*KINDS, *lists]
-        fields = [pa.field(name, self._type) for name in names]  # null where not scored
+        columns = [pa.field(*pair) for pair in zip(names, self._types, strict=True)]
         texts = [pa.field(name, pa.string()) for name in extra]
+        split = names if storage == "float32" else lists
         about = None if provenance is None else {**provenance, "storage": storage}
         metadata = file_metadata(tracks, about)
         super().__init__(
             path,
-            pa.schema([*VARIANT_FIELDS, *texts, *fields], metadata),
+            pa.schema([*VARIANT_FIELDS, *texts, *columns], metadata),
             row_group=_ROW_GROUP,
             # float16 would shrink by a fifth, but DuckDB 2.0 does not read it split
-            split=[f"{name}.list.element" for name in names] if storage == "float32" else [],
+            split=[f"{name}.list.element" for name in split],
         )
 
-    def write(self, batch: EffectBatch, extra: Sequence[Sequence[str | None]] = ()) -> None:
-        """Append the rows of a batch, with a text a row, or None, for each further column."""
+    def write(
+        self,
+        batch: EffectBatch,
+        extra: Sequence[Sequence[str | None]] = (),
+        lists: Sequence[np.ndarray] = (),
+    ) -> None:
+        """Append the rows of a batch.
+
+        Parameters
+        ----------
+        batch
+            n alleles on O tracks.
+        extra
+            For each further column n texts, or None.
+        lists
+            For each further list float32 (n, O); null where an allele was not scored.
+        """
         columns = [*variant_columns(batch), *map(text_column, extra)]
-        self.write_rows(columns, [getattr(batch, kind) for kind in KINDS], batch.scored)
+        kinds = [getattr(batch, kind) for kind in KINDS]
+        self.write_rows(columns, [*kinds, *lists], batch.scored)
 
     def write_rows(
-        self, columns: Sequence[pa.Array], effects: Sequence[np.ndarray], scored: np.ndarray
+        self, columns: Sequence[pa.Array], lists: Sequence[np.ndarray], scored: np.ndarray
     ) -> None:
         """Append n rows.
 
@@ -114,14 +132,16 @@ class EffectWriter(TableWriter):
         ----------
         columns
             Those of the variants, and the further ones.
-        effects
-            float32 (n, O) for each of the lists.
+        lists
+            float32 (n, O): of each of `KINDS`, then the further ones.
         scored
             bool (n,): which rows have effects.
         """
-        stored = (values.astype(self._storage) for values in effects)
-        lists = [list_column(values, self._type, scored) for values in stored]
-        self.add(pa.Table.from_arrays([*columns, *lists], schema=self.schema))
+        found = [
+            list_column(values.astype(kind.value_type.to_pandas_dtype()), kind, scored)
+            for values, kind in zip(lists, self._types, strict=True)
+        ]
+        self.add(pa.Table.from_arrays([*columns, *found], schema=self.schema))
 
 
 def check_extra(names: Sequence[str], lists: Sequence[str] = (*KINDS, *LARGEST)) -> None:

@@ -94,7 +94,7 @@ def score_vcf(
         The tracks that MFD and `long` list for an ALT: the `top_k` of largest combined effect in
         size, of those with at least `min_abs`.
     storage
-        Of the matrix and of the groups: "float32" or "float16".
+        Of the matrix: "float32" or "float16".
     store_type
         Of the feature store, likewise; differences are taken before.
     group_by
@@ -214,7 +214,7 @@ def score_vcf(
         if store_features is not None:
             tables["features"] = StoreSink(scorer.n_latent, provenance, store_type, kept_keys)
         if rolled is not None:
-            tables["groups"] = GroupSink(rolled, provenance, storage, kept_keys)
+            tables["groups"] = GroupSink(rolled, provenance, kept_keys)
         outputs = Outputs(targets, store, VcfSink(form, scorer.tracks), tables)
         chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
         stack.enter_context(closing(chunks))

@@ -246,18 +246,20 @@ def test_groups_of_a_run(genome, vcf, scale):
     assert found.provenance == {**whole.provenance, "group_by": ["target"]}
     assert (found.variants, found.status) == (whole.variants, whole.status)
     members = ([0, 4], [1], [2, 3])
-    file = pq.read_table(files["groups"])
+    file, effect_file = pq.read_table(files["groups"]), EffectFile(files["groups"])
     for kind in KINDS:
         effects = getattr(whole, kind)
         expected = np.stack([effects[:, at].astype(float).mean(axis=1) for at in members], axis=1)
         np.testing.assert_allclose(getattr(found, kind), expected, rtol=1e-5, atol=1e-9)
         largest = file[f"{kind}_largest"].to_pylist()
+        listed = effect_file.effects(f"{kind}_largest", slice(None), found.scored).T
+        assert listed.tolist() == [values for values in largest if values is not None]
         for row, values in enumerate(largest):
             if values is None:
                 assert not found.scored[row]
                 continue
             assert values == [max(effects[row, at].tolist(), key=abs) for at in members]
-    assert EffectFile(files["groups"]).extra == ("LABEL",)
+    assert (effect_file.extra, effect_file.lists) == (("LABEL",), LARGEST)
 
 
 def test_groups_of_a_query_are_those_of_a_run(scored, tmp_path):
