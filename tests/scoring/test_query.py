@@ -18,6 +18,7 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.model.tracks import TrackTable
 from mfdvep.model.virtual import VirtualTrack, add_virtual
+from mfdvep.scoring import query_text as query_text_module
 from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.effects import KINDS, AlleleFeatures, EffectBatch
 from mfdvep.scoring.feature_store import StoreWriter
@@ -280,11 +281,12 @@ def test_groups_of_a_query_are_those_of_a_run(scored, tmp_path):
 # ---- text
 
 
-def test_text(scored):
+def test_text(scored, monkeypatch):
+    monkeypatch.setattr(query_text_module, "_LINES", 12)
     model = named()
     asked = Query(FeatureStore(scored["store_features"]), model, tracks=[4, 0])
     pieces = list(query_text(asked))
-    assert [n for n, _ in pieces] == [0, N_ALTS]
+    assert [n for n, _ in pieces] == [0, 6, 12, N_ALTS]
     header, *lines = b"".join(text for _, text in pieces).decode().splitlines()
     assert header.split("\t") == ["chrom", "pos", "ref", "alt", "status", "track", *KINDS]
     assert len(lines) == N_ALTS * 2
