@@ -37,7 +37,7 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["float32", "float16"]),
             default="float32",
             show_default=True,
-            help="Of the features.",
+            help="Of the features; float16: half the size, effects off by 3e-4 of theirs.",
         ),
         click.option(
             "--store-features",
