@@ -10,25 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.closed_pipe import reader_has_gone
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.parameters import Count, Share
 from mfdvep.cli.progress import progress_bar
+from mfdvep.cli.store_options import STORE_OPTIONS, check_store_options, store_options
 from mfdvep.cli.track_options import chosen, track_files, track_options
 from mfdvep.errors import MfdvepError
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.regions import Regions
-    from mfdvep.scoring.pipeline import RunSummary
+    from mfdvep.scoring.report import RunSummary
     from mfdvep.scoring.scorer import Scorer
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf", ".parquet")
 _PATH = click.Path(path_type=Path)
 _PASSED = (
     "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "replace", "resume", "force",
+    *STORE_OPTIONS,
 )  # fmt: skip
 _OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
-_SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
 
 
 def default_output(vcf: str) -> str:
@@ -88,6 +90,7 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     metavar="KEY",
     help="Keep INFO KEY as a column of the matrix (of a Flag 1 and 0); repeat.",
 )
+@store_options
 @click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
 @click.option(
     "--stats",
@@ -173,8 +176,10 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
 
     if options["strict"] and options["max_unscored"]:
         raise click.UsageError("--strict is --max-unscored 0; give one of them")
+    check_store_options(options)
     # a check writes nothing, and so needs no file for them
-    if (options["labels"] or options["info"]) and not (options["matrix"] or check):
+    kept = any(options[name] for name in ("matrix", "store_features", "groups"))
+    if (options["labels"] or options["info"]) and not (kept or check):
         raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
     if threads:
         torch.set_num_threads(threads)
@@ -208,13 +213,11 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
                 **{name: options[name] for name in _PASSED},
             )
     except BrokenPipeError:
-        # who reads has had enough; Python must not complain of it once more when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _SIGPIPE
+        return reader_has_gone()
     if not options["quiet"]:
         place = f"{scorer.device.type} in {scorer.precision.name}"
         click.echo(_told(target, summary, place), err=True)
-    if options["labels"] and not options["quiet"]:
+    if options["labels"] and options["matrix"] and not options["quiet"]:
         from mfdvep.cli.enrich import show_summary
 
         show_summary(options["matrix"], options["labels"])

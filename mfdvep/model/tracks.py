@@ -9,6 +9,9 @@ from pathlib import Path
 
 from mfdvep.errors import InputError
 
+ROLL_UP = "group"
+"""First column of a table whose rows are groups of tracks; it has their whole names."""
+
 
 def read_rows(path: str | Path, *, is_header: Callable[[Sequence[str]], bool]) -> list[list[str]]:
     """Return the header and the rows below it of a tab-separated file; nothing without a header.
@@ -104,9 +107,11 @@ class TrackTable:
     def names(self) -> tuple[str, ...]:
         """One readable name a track: target/biosample/first column, of those that the table has.
 
-        Unique when the first column is.
+        Unique when the first column is; of groups of tracks it is the first column alone.
         """
         first = next(iter(self.columns))
+        if first == ROLL_UP:
+            return self.columns[first]
         parts = [c for c in ("target", "biosample") if c in self.columns and c != first]
         rows = zip(*(self.columns[c] for c in [*parts, first]), strict=True)
         return tuple("/".join(part for part in row if part) for row in rows)

@@ -21,6 +21,25 @@ def at_largest(effects: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class AlleleFeatures:
+    """Latent features of n variants: means over shifts and strands, NaN where not scored.
+
+    Each has C / 2 biological features, then as many technical ones, in standard deviations over
+    the training set.
+
+    Attributes
+    ----------
+    reference
+        float32 (n, C), with REF.
+    change
+        float32 (n, C): with ALT minus with REF. From it follow all effects on the logit scale.
+    """
+
+    reference: np.ndarray
+    change: np.ndarray
+
+
+@dataclass(frozen=True)
 class EffectBatch:
     """Effects of n variants on O tracks, ALT minus REF, NaN where a variant was not scored.
 
@@ -34,6 +53,8 @@ class EffectBatch:
         The O tracks, in column order.
     provenance
         How the effects were made (model, reference, shifts, scale ...); empty if not recorded.
+    features
+        Of the same variants; None unless they were asked for.
     """
 
     variants: tuple[Variant, ...]
@@ -43,6 +64,7 @@ class EffectBatch:
     technical: np.ndarray
     tracks: TrackTable
     provenance: dict[str, Any] = field(default_factory=dict)
+    features: AlleleFeatures | None = None
 
     def __len__(self) -> int:
         return len(self.variants)

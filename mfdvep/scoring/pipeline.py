@@ -12,9 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.bcf import quiet_htslib
@@ -24,15 +22,18 @@ from mfdvep.genomics.vcf_output import VcfOutput
 from mfdvep.overlap import ahead
 from mfdvep.scoring.annotation import header_lines
 from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.group_sink import GroupSink
+from mfdvep.scoring.groups import TrackGroups
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.matrix import STORAGE
 from mfdvep.scoring.outputs import Scored, VcfSink, kept_info, tables_of, to_standard_output
 from mfdvep.scoring.provenance import run_identity, run_provenance, without_versions
 from mfdvep.scoring.publishing import Outputs
 from mfdvep.scoring.reading import Chunk, in_order, read_chunks
-from mfdvep.scoring.report import multiqc, run_record
+from mfdvep.scoring.report import RunSummary, multiqc, run_record
 from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.sparse import select_tracks
+from mfdvep.scoring.store_sink import StoreSink
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
 from mfdvep.scoring.windows import Prepared
@@ -42,38 +43,6 @@ CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 3 s with two cores, and half 
 _BEHIND = 2  # chunks that may wait to be written
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """What a run did; the counts of statuses sum to the alleles.
-
-    Attributes
-    ----------
-    records, alleles
-        Read; a record without an ALT counts as one allele.
-    status
-        Status name -> number of alleles.
-    unscored
-        Alleles that have a status other than OK and NO_ALT.
-    contigs
-        Contig names of the VCF that the reference spells otherwise -> the reference's name.
-    seconds
-        Wall time of this process.
-    resumed
-        Records whose scores an earlier process had finished.
-    record
-        The whole run record, as in OUT.stats.json.
-    """
-
-    records: int
-    alleles: int
-    status: dict[str, int]
-    unscored: int
-    contigs: dict[str, str]
-    seconds: float
-    resumed: int
-    record: dict[str, Any]
-
-
 def score_vcf(
     vcf: str | Path,
     scorer: Scorer,
@@ -81,11 +50,15 @@ def score_vcf(
     *,
     matrix: str | Path | None = None,
     long: str | Path | None = None,
+    store_features: str | Path | None = None,
+    groups: str | Path | None = None,
     stats: str | Path | None = None,
     regions: Regions | None = None,
     top_k: int = 3,
     min_abs: float = 0.0,
     storage: str = "float32",
+    store_type: str = "float32",
+    group_by: Sequence[str] = (),
     labels: str | None = None,
     info: Sequence[str] = (),
     index: bool = False,
@@ -107,6 +80,11 @@ def score_vcf(
         NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text.
     matrix, long
         Parquet files: all effects, one row an ALT; and the listed tracks alone, one row a track.
+    store_features
+        Parquet file of the alleles' latent features, from which `query_store` has the effects on
+        any track later, on the logit scale.
+    groups
+        Parquet file of one effect a group of tracks, mean and largest; see `TrackGroups`.
     stats
         NAME.stats.json: the run record; beside it NAME.skipped.tsv, every allele that has no
         score with the reason, and NAME_mqc.json for MultiQC.
@@ -117,11 +95,15 @@ def score_vcf(
         size, of those with at least `min_abs`.
     storage
         Of the matrix: "float32" or "float16".
+    store_type
+        Of the feature store, likewise; differences are taken before.
+    group_by
+        Columns of the track table whose values a group of `groups` has in common.
     labels
-        An INFO key that says what each ALT is, such as causal or neutral: the matrix keeps it, and
-        MATCH and ELEMENT where the header declares them.
+        An INFO key that says what each ALT is, such as causal or neutral: the matrix, the store
+        and the groups keep it, and MATCH and ELEMENT where the header declares them.
     info
-        INFO keys that the matrix keeps: columns of text under their names; of a Flag "1" and "0".
+        INFO keys that they keep: columns of text under their names; of a Flag "1" and "0".
     index
         Write the index of the output; the records must be sorted.
     replace
@@ -145,7 +127,8 @@ def score_vcf(
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
         annotated already; not sorted, if it is to be indexed; its header declares no such INFO
-        key, or a record has not one value an ALT of it, see `InfoColumns`.
+        key, or a record has not one value an ALT of it, see `InfoColumns`; no such column to
+        group by.
     ModelError
         The model gave a value that is not finite, or has too little memory.
     OutputError
@@ -158,13 +141,23 @@ def score_vcf(
         raise InputError(f"top_k {top_k}, min_abs {min_abs}; expected numbers of at least 0")
     if storage not in STORAGE:
         raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
-    if matrix is None and (labels is not None or info):
+    if not any((matrix, store_features, groups)) and (labels is not None or info):
         raise InputError("labels and info are columns of the matrix; give matrix a file")
+    if groups is None and group_by:
+        raise InputError("group_by is of the groups; give groups a file")
+    rolled = None if groups is None else TrackGroups.of(scorer.tracks, group_by)
     with ExitStack() as stack:
         stack.enter_context(quiet_htslib())
         reader = stack.enter_context(open_vcf(vcf, regions=regions))
         targets = Targets.of(
-            output, matrix=matrix, long=long, stats=stats, index=index, contigs=reader.contigs
+            output,
+            matrix=matrix,
+            long=long,
+            features=store_features,
+            groups=groups,
+            stats=stats,
+            index=index,
+            contigs=reader.contigs,
         )
         fasta = scorer.windows.genome.path
         read = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
@@ -192,6 +185,8 @@ def score_vcf(
                 replace=replace,
                 versions=versions,
                 info=kept_keys.keys,
+                store_type=store_type,
+                group_by=list(group_by),
                 chunk=size,
             )
             kept = "vcf" in targets.files  # who reads a stream wants it from its start
@@ -216,10 +211,15 @@ def score_vcf(
         tables = tables_of(
             targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys
         )
+        if store_features is not None:
+            tables["features"] = StoreSink(scorer.n_latent, provenance, store_type, kept_keys)
+        if rolled is not None:
+            tables["groups"] = GroupSink(rolled, provenance, kept_keys)
         outputs = Outputs(targets, store, VcfSink(form, scorer.tracks), tables)
         chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
         stack.enter_context(closing(chunks))
-        scored = _scored(chunks, scorer, outputs, top_k=top_k, min_abs=min_abs)
+        features = store_features is not None
+        scored = _scored(chunks, scorer, outputs, features=features, top_k=top_k, min_abs=min_abs)
         tally, n_chunks, n_resumed = Tally.empty(), 0, 0
         for part, was_resumed in stack.enter_context(closing(scored)):
             tally, n_chunks = tally.merge(part), n_chunks + 1
@@ -248,7 +248,13 @@ def score_vcf(
 
 
 def _scored(
-    chunks: Iterable[Chunk], scorer: Scorer, outputs: Outputs, *, top_k: int, min_abs: float
+    chunks: Iterable[Chunk],
+    scorer: Scorer,
+    outputs: Outputs,
+    *,
+    features: bool,
+    top_k: int,
+    min_abs: float,
 ) -> Generator[tuple[Tally, bool], None, None]:
     """Score chunks and have them written; yield each one's tally, and whether it was resumed.
 
@@ -268,7 +274,7 @@ def _scored(
             if not isinstance(chunk.content, Prepared):
                 yield Tally.from_json(chunk.content), True
                 continue
-            batch = scorer.score_prepared(chunk.content)
+            batch = scorer.score_prepared(chunk.content, features=features)
             selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
             waiting.append(pool.submit(outputs.write, Scored(chunk, batch, selected)))
             if len(waiting) > _BEHIND:
