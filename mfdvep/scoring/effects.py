@@ -20,6 +20,38 @@ def at_largest(effects: np.ndarray) -> np.ndarray:
     return np.abs(effects).argmax(axis=1)
 
 
+def technical_share(biological: np.ndarray, technical: np.ndarray) -> np.ndarray:
+    """Return how much of what makes up each effect is technical: |t| / (|b| + |t|).
+
+    From 0 to 1; NaN where both are 0 or NaN. The same for REF and ALT swapped. It is a share of
+    what it is given: of effects that are averaged over shifts and strands already.
+
+    On the logit scale combined = biological + technical, so it is the share of what adds up. Halves
+    of opposed signs take from each other: the share is of their sizes, and combined may be smaller
+    than either. On the probability scale each half changes alone, the other as with REF, and the
+    changes do not add up. Both start from one probability, and so from one slope: the share of
+    small effects is that of the logit scale, however near 0 or 1 it is. A large effect meets other
+    slopes: of .1 of log-odds beside 5 the share is .020; from a probability of .5 it is .048, from
+    .0067 it is .0014.
+
+    It says how the model splits what it predicts, not what technique did in the data: where biology
+    and technique go together in the metadata, training has decided which half bears what.
+    """
+    size = np.abs(technical)
+    with np.errstate(invalid="ignore"):
+        return size / (np.abs(biological) + size)
+
+
+def overall_technical_share(biological: np.ndarray, technical: np.ndarray) -> np.ndarray:
+    """Return the `technical_share` over the last axis, the tracks: sum |t| / sum (|b| + |t|).
+
+    float64; a track counts for as much as it changes.
+    """
+    # not the sum's own dtype: its buffer would cut rows, and so round, by where they lie
+    sizes = (np.abs(half, dtype=np.float64).sum(axis=-1) for half in (biological, technical))
+    return technical_share(*sizes)
+
+
 @dataclass(frozen=True)
 class EffectBatch:
     """Effects of n variants on O tracks, ALT minus REF, NaN where a variant was not scored.
@@ -51,6 +83,14 @@ class EffectBatch:
     def scored(self) -> np.ndarray:
         """Which variants have effects, (n,) bool."""
         return np.array([status is VariantStatus.OK for status in self.status], dtype=bool)
+
+    @property
+    def technical_share(self) -> np.ndarray:
+        """How much of each effect is technical, float32 (n, O), computed anew at each use.
+
+        See `technical_share`, the function.
+        """
+        return technical_share(self.biological, self.technical)
 
     def effect_of(self, track: str, kind: str = "combined") -> np.ndarray:
         """Return the effects on one track, float32 (n,), NaN where a variant was not scored.
