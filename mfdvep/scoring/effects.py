@@ -29,10 +29,16 @@ def technical_share(biological: np.ndarray, technical: np.ndarray) -> np.ndarray
     On the logit scale combined = biological + technical, so it is the share of what adds up. Halves
     of opposed signs take from each other: the share is of their sizes, and combined may be smaller
     than either. On the probability scale each half changes alone, the other as with REF, and the
-    changes do not add up. Both start from one probability, and so from one slope: the share of
-    small effects is that of the logit scale, however near 0 or 1 it is. A large effect meets other
-    slopes: of .1 of log-odds beside 5 the share is .020; from a probability of .5 it is .048, from
-    .0067 it is .0014.
+    changes do not add up. In one window both start from one probability, and so from one slope: the
+    share of a small effect is that of the logit scale, however near 0 or 1 it is. A large effect
+    meets other slopes: of .1 of log-odds beside 5 the share is .020; from a probability of .5 it
+    is .048, from .0067 .0014. In a mean over windows each counts by its slope, and what cancels on
+    one scale need not on the other.
+
+    Measured with the bundled model on 442 tracks: from one window (2,532 variants) the shares on
+    both scales have a correlation of .9997, and half of them differ by less than .002; over 3
+    shifts and both strands (8,999 variants) it is .89 and .021, of effects of at least .05 of
+    probability .94 and .006.
 
     It says how the model splits what it predicts, not what technique did in the data: where biology
     and technique go together in the metadata, training has decided which half bears what.
