@@ -30,6 +30,7 @@ COMMANDS = {
     "probe": "Tell how well latent features predict labels of regions, by half.",
     "probe-labels": "Make regions and labels from FANTOM5, VISTA, or a BED of classes.",
     "models": "List the bundled models.",
+    "tracks": "List, filter and count the tracks of a model.",
     "selftest": "Say how exact and how fast scoring is on this machine.",
 }
 

@@ -11,10 +11,10 @@ from mfdvep.errors import one_line
 from mfdvep.genomics.header import OWN
 from mfdvep.genomics.info import escape_info, format_float
 from mfdvep.genomics.variants import VariantStatus
-from mfdvep.scoring.effects import KINDS, EffectBatch, at_largest
+from mfdvep.scoring.effects import KINDS, EffectBatch, at_largest, overall_technical_share
 
 # bcftools +split-vep refuses a key without a field of the last name; samtools/bcftools issue 2566
-_FORMAT = "ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|Consequence"
+_FORMAT = "ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|TECHNICAL_SHARE|Consequence"
 _SUMMARY = {"combined": "MFD_MAX", "biological": "MFD_BIO", "technical": "MFD_TECH"}
 
 
@@ -47,7 +47,8 @@ def header_lines(provenance: dict) -> list[str]:
         f"Fingerprint={reference['fingerprint']}>",
         f'##INFO=<ID=MFD,Number=.,Type=String,Description="{OWN}the '
         f"{p['top_k']} tracks of each ALT with the largest combined effect in size{at_least}, "
-        f"{how}; Consequence is gain where COMBINED is above 0, loss below. "
+        f"{how}; TECHNICAL_SHARE is |TECHNICAL| / (|BIOLOGICAL| + |TECHNICAL|); "
+        "Consequence is gain where COMBINED is above 0, loss below. "
         f'Format: {_FORMAT}">',
     ]
     lines += [
@@ -55,6 +56,11 @@ def header_lines(provenance: dict) -> list[str]:
         f'largest size over the {p["n_tracks"]} chosen tracks, with its sign; {how}">'
         for kind, key in _SUMMARY.items()
     ]
+    lines.append(
+        f'##INFO=<ID=MFD_TSHARE,Number=A,Type=Float,Description="{OWN}the technical share of the '
+        f"effects on the {p['n_tracks']} chosen tracks, from 0 to 1: the sum of |technical| over "
+        f'them, divided by that of |biological| + |technical|; {how}">'
+    )
     known = ", ".join(VariantStatus)
     lines.append(
         "##INFO=<ID=MFD_STATUS,Number=A,Type=String,"
@@ -79,9 +85,15 @@ def info_values(
     """
     kinds = [getattr(batch, kind) for kind in KINDS]
     rows = np.arange(len(batch))
-    largest = [values[rows, at_largest(values)].tolist() for values in kinds]
+    numbers_of = {
+        key: values[rows, at_largest(values)].tolist()
+        for key, values in zip(_SUMMARY.values(), kinds, strict=True)
+    }
+    share = overall_technical_share(batch.biological, batch.technical)
+    numbers_of["MFD_TSHARE"] = share.tolist()
+    listed_of = [*kinds, batch.technical_share]
     entries = [
-        _entries(escape_info(batch.variants[row].alt), [k[row] for k in kinds], tracks, names)
+        _entries(escape_info(batch.variants[row].alt), [k[row] for k in listed_of], tracks, names)
         for row, tracks in enumerate(selected)
     ]
     found = []
@@ -89,7 +101,7 @@ def info_values(
         own = list(group)
         listed = [entry for row in own for entry in entries[row]]
         values = [("MFD", ",".join(listed))] if listed else []
-        for key, numbers in zip(_SUMMARY.values(), largest, strict=True):
+        for key, numbers in numbers_of.items():
             values.append((key, ",".join(format_float(numbers[row]) for row in own)))
         values.append(("MFD_STATUS", ",".join(batch.status[row] for row in own)))
         found.append(values)
@@ -97,12 +109,12 @@ def info_values(
 
 
 def _entries(
-    alt: str, effects: Sequence[np.ndarray], tracks: np.ndarray, names: Sequence[str]
+    alt: str, listed: Sequence[np.ndarray], tracks: np.ndarray, names: Sequence[str]
 ) -> list[str]:
-    """Return the values of MFD for one ALT with its effects (O,) of each kind."""
+    """Return the values of MFD for one ALT with what is listed of its tracks, (O,) each."""
     entries = []
     for track in tracks:
-        numbers = [float(kind[track]) for kind in effects]
+        numbers = [float(values[track]) for values in listed]
         fields = [alt, names[track], *map(format_float, numbers), _direction(numbers[0])]
         entries.append("|".join(fields))
     return entries

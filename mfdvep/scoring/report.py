@@ -62,7 +62,8 @@ def run_record(
     dict
         "records", "alleles", "status" (sums to "alleles"), "unscored", "contigs" (name in the VCF
         -> in the reference, where they differ); "effects": kind -> population (see `Tally`) ->
-        "n" and "quantiles", null for those of nothing; "quantile_error"; "top"; and what was given.
+        "n" and "quantiles", null for those of nothing; "technical_share": population -> the same;
+        "quantile_error"; "top"; and what was given.
     """
     return {
         "records": tally.n_records,
@@ -74,6 +75,7 @@ def run_record(
             kind: {name: _distribution(histogram) for name, histogram in populations.items()}
             for kind, populations in tally.histograms.items()
         },
+        "technical_share": {name: _distribution(share) for name, share in tally.shares.items()},
         "quantile_error": f"each quantile is within {QUANTILE_ERROR:.1%} of its value; 0 is exact",
         "top": [asdict(allele) for allele in tally.top],
         "provenance": dict(provenance),
