@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Attribution": "mfdvep.interpret.attribution",
+    "Calibration": "mfdvep.scoring.calibration",
     "EffectBatch": "mfdvep.scoring.effects",
     "EffectFile": "mfdvep.scoring.effect_file",
     "EnrichOptions": "mfdvep.enrichment.preparing",
@@ -40,6 +41,7 @@ _PUBLIC = {
     "mutate": "mfdvep.interpret.mutagenesis",
     "parse_targets": "mfdvep.interpret.targets",
     "probe": "mfdvep.interpret.probes.probing",
+    "read_calibration": "mfdvep.scoring.calibration_file",
     "read_effects": "mfdvep.scoring.matrix",
     "read_features": "mfdvep.interpret.features.feature_file",
     "score_vcf": "mfdvep.scoring.pipeline",

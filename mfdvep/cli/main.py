@@ -14,6 +14,7 @@ from mfdvep.errors import MfdvepError, one_line
 
 COMMANDS = {
     "score": "Annotate a VCF with effects split into biology and technique.",
+    "calibrate": "Make the table that gives effects quantiles, from a background.",
     "encode": "Choose ENCODE experiments and download their peaks.",
     "prepare": "Make a training set from peaks, metadata and a genome.",
     "train": "Train a model from a recipe and a training set.",

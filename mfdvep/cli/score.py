@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.calibration_option import calibration_of, calibration_options, named_table
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.parameters import Count, Share
 from mfdvep.cli.progress import progress_bar
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf", ".parquet")
 _PATH = click.Path(path_type=Path)
 _PASSED = (
-    "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "replace", "resume", "force",
+    "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "quantiles", "replace",
+    "resume", "force",
 )  # fmt: skip
 _OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
 _SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
@@ -88,6 +90,7 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     metavar="KEY",
     help="Keep INFO KEY as a column of the matrix (of a Flag 1 and 0); repeat.",
 )
+@calibration_options
 @click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
 @click.option(
     "--stats",
@@ -176,6 +179,8 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
     # a check writes nothing, and so needs no file for them
     if (options["labels"] or options["info"]) and not (options["matrix"] or check):
         raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
+    if options["quantiles"] and not (options["matrix"] or check):
+        raise click.UsageError("--quantiles are kept in the matrix; give --matrix too")
     if threads:
         torch.set_num_threads(threads)
     with Genome(fasta) as genome:
@@ -188,6 +193,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     from mfdvep.scoring.pipeline import score_vcf
 
     scorer = _scorer(genome, options)
+    calibration = calibration_of(options, scorer)
     target = options["output"] or default_output(vcf)
     stats = options["stats"]
     if stats is None and target != "-":
@@ -200,6 +206,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
                 target,
                 stats=stats,
                 regions=regions,
+                calibration=calibration,
                 index=options["write_index"],
                 versions=not options["no_version"],
                 inputs=_also_read(options),
@@ -224,6 +231,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
 def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.vcf import open_vcf
+    from mfdvep.scoring.calibration_use import quantiles_on
     from mfdvep.scoring.check import check_vcf, render
     from mfdvep.scoring.outputs import kept_info
     from mfdvep.scoring.windows import AlleleWindows
@@ -240,6 +248,7 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     n = report.status["OK"]
     try:
         scorer = _scorer(genome, options)
+        quantiles_on(scorer, calibration_of(options, scorer))
     except MfdvepError as error:
         click.echo(f"\nTo run: {n:,} alleles; no estimate of the time: {error}")
         return 1
@@ -274,7 +283,9 @@ def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
 
 def _also_read(options: dict[str, Any]) -> list[Path]:
     """Return the files that the options name to be read, besides VCF and FASTA."""
-    given = [*options["regions_file"], *track_files(options), options["model"]]
+    given = [
+        *options["regions_file"], *track_files(options), *named_table(options), options["model"],
+    ]  # fmt: skip
     paths = [Path(name) for name in given if name]
     inside = [file for path in paths if path.is_dir() for file in path.iterdir()]
     return [path for path in [*paths, *inside] if path.is_file()]

@@ -64,7 +64,10 @@ class EffectFile:
     kinds
         "combined", "biological", "technical".
     extra
-        Names of further columns, in the order of the file: INFO keys that were kept.
+        Names of further columns of text, in the order of the file: INFO keys that were kept.
+    lists
+        Names of further lists with a value a track, such as "combined_quantile", which `effects`
+        returns as it does a kind.
 
     Raises
     ------
@@ -92,7 +95,9 @@ class EffectFile:
             raise InputError(
                 f"{path}: not a matrix of effects ({error}); make one with mfdvep score --matrix"
             ) from error
-        self.extra = tuple(name for name in schema.names if name not in own)
+        more = [field for field in schema if field.name not in own]
+        self.lists = tuple(f.name for f in more if pa.types.is_fixed_size_list(f.type))
+        self.extra = tuple(f.name for f in more if f.name not in self.lists)
 
     def __len__(self) -> int:
         return int(self._footer.num_rows)
@@ -134,7 +139,7 @@ class EffectFile:
         Parameters
         ----------
         kind
-            One of `kinds`.
+            One of `kinds` or `lists`.
         columns
             Of the tracks.
         rows
@@ -151,7 +156,7 @@ class EffectFile:
         InputError
             Another kind; rows of another length or type; the file is damaged.
         """
-        check_part(self.path, kind, self.kinds, rows, len(self))
+        check_part(self.path, kind, (*self.kinds, *self.lists), rows, len(self))
         before = np.concatenate([[0], np.cumsum(rows)])  # (n + 1,) rows taken before each
         n_tracks = len(range(len(self.tracks))[columns])
         out = np.empty((n_tracks, before[-1]), dtype=np.float32)  # (k, m)

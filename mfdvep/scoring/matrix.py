@@ -1,10 +1,11 @@
 """The Parquet matrix of all effects, and how a Parquet file is written in parts and joined.
 
 The file: one row an ALT with its variant, status, the INFO keys of the input that are kept, as
-text, and three fixed-size lists, one value a track, null where the ALT was not scored. In the
-file's metadata, "mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the
-names of the tracks in the order of the lists, both as JSON. So DuckDB finds an effect by the name
-of its track, null where the ALT was not scored or no track has this name:
+text, and three fixed-size lists, one value a track, null where the ALT was not scored; and three
+more of signed quantiles, if they were asked for, NaN on a track without. In the file's metadata,
+"mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the names of the tracks
+in the order of the lists, both as JSON. So DuckDB finds an effect by the name of its track, null
+where the ALT was not scored or no track has this name:
 
     SELECT chrom, pos, ref, alt,
            combined[list_position(decode(value)::JSON::VARCHAR[], 'CTCF/K562/X0001')] AS effect
@@ -40,6 +41,8 @@ from mfdvep.scoring.tables import (
 )
 
 STORAGE = {"float32": pa.float32(), "float16": pa.float16()}
+QUANTILES = tuple(f"{kind}_quantile" for kind in KINDS)
+"""Names of the lists of quantiles."""
 _ROW_GROUP = 4096  # rows; 22 MB of effects for 442 tracks as float32
 
 
@@ -58,6 +61,8 @@ class EffectWriter(TableWriter):
         of 6e-8 below 6e-5.
     extra
         Names of further columns, of text, which come after the status.
+    lists
+        Names of further lists, one float32 a track, which come last.
 
     Raises
     ------
@@ -75,39 +80,61 @@ class EffectWriter(TableWriter):
         *,
         storage: str = "float32",
         extra: Sequence[str] = (),
+        lists: Sequence[str] = (),
     ) -> None:
         check_extra(extra)
         if storage not in STORAGE:
             raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
         element = pa.field("element", STORAGE[storage], nullable=False)
-        self._type, self._storage = pa.list_(element, len(tracks)), storage
-        lists = [pa.field(kind, self._type) for kind in KINDS]  # null where not scored
+        kind, self._storage = pa.list_(element, len(tracks)), storage
+        further = pa.list_(pa.field("element", pa.float32(), nullable=False), len(tracks))
+        self._types = [*[kind] * len(KINDS), *[further] * len(lists)]
+        names = [*KINDS, *lists]
+        columns = [pa.field(*pair) for pair in zip(names, self._types, strict=True)]
         texts = [pa.field(name, pa.string()) for name in extra]
+        split = names if storage == "float32" else lists
         about = None if provenance is None else {**provenance, "storage": storage}
         metadata = file_metadata(tracks, about)
         super().__init__(
             path,
-            pa.schema([*VARIANT_FIELDS, *texts, *lists], metadata),
+            pa.schema([*VARIANT_FIELDS, *texts, *columns], metadata),
             row_group=_ROW_GROUP,
             # float16 would shrink by a fifth, but DuckDB 2.0 does not read it split
-            split=[f"{kind}.list.element" for kind in KINDS] if storage == "float32" else [],
+            split=[f"{name}.list.element" for name in split],
         )
 
-    def write(self, batch: EffectBatch, extra: Sequence[Sequence[str | None]] = ()) -> None:
-        """Append the rows of a batch, with a text a row, or None, for each further column."""
+    def write(
+        self,
+        batch: EffectBatch,
+        extra: Sequence[Sequence[str | None]] = (),
+        lists: Sequence[np.ndarray] = (),
+    ) -> None:
+        """Append the rows of a batch.
+
+        Parameters
+        ----------
+        batch
+            n alleles on O tracks.
+        extra
+            For each further column n texts, or None.
+        lists
+            For each further list float32 (n, O); null where an allele was not scored.
+        """
         missing = pa.array(~batch.scored)
         columns = [*variant_columns(batch), *map(text_column, extra)]
-        for kind in KINDS:
-            values = pa.array(getattr(batch, kind).astype(self._storage).reshape(-1))
-            columns.append(pa.FixedSizeListArray.from_arrays(values, type=self._type, mask=missing))
+        kinds = [getattr(batch, kind).astype(self._storage) for kind in KINDS]
+        for values, of in zip([*kinds, *lists], self._types, strict=True):
+            flat = pa.array(values.reshape(-1))
+            columns.append(pa.FixedSizeListArray.from_arrays(flat, type=of, mask=missing))
         self.add(pa.Table.from_arrays(columns, schema=self.schema))
 
 
 def check_extra(names: Sequence[str]) -> None:
     """Raise InputError for a further column that would be another, or part of a list of effects."""
-    own = {*(f.name for f in VARIANT_FIELDS), *KINDS}
+    lists = {*KINDS, *QUANTILES}
+    own = {*(f.name for f in VARIANT_FIELDS), *lists}
     for name in names:
-        if name in own or name.partition(".")[0] in KINDS:
+        if name in own or name.partition(".")[0] in lists:
             raise InputError(
                 f"INFO {name}: the matrix has a column of its own named {name.partition('.')[0]}; "
                 "rename the key: bcftools annotate --rename-annots"
@@ -122,6 +149,7 @@ def join_matrices(
     provenance: dict[str, Any],
     storage: str = "float32",
     extra: Sequence[str] = (),
+    lists: Sequence[str] = (),
 ) -> None:
     """Write the rows of the parts, in order, as one matrix, even if there are none.
 
@@ -131,8 +159,8 @@ def join_matrices(
     Parameters
     ----------
     parts
-        Written by `EffectWriter` with as many tracks, the same storage and further columns.
-    path, tracks, provenance, storage, extra
+        Written by `EffectWriter` with as many tracks, the same storage, further columns and lists.
+    path, tracks, provenance, storage, extra, lists
         As for `EffectWriter`.
 
     Raises
@@ -142,7 +170,8 @@ def join_matrices(
     OutputError
         A part that cannot be read or has other columns; the file cannot be written.
     """
-    with EffectWriter(path, tracks, provenance, storage=storage, extra=extra) as writer:
+    options: dict[str, Any] = {"storage": storage, "extra": extra, "lists": lists}
+    with EffectWriter(path, tracks, provenance, **options) as writer:
         for part in parts:
             writer.append(part)
 

@@ -23,6 +23,8 @@ from mfdvep.genomics.vcf import open_vcf
 from mfdvep.genomics.vcf_output import VcfOutput
 from mfdvep.overlap import ahead
 from mfdvep.scoring.annotation import header_lines
+from mfdvep.scoring.calibration import Calibration, TrackQuantiles
+from mfdvep.scoring.calibration_use import quantiles_on
 from mfdvep.scoring.chunks import ChunkStore
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.matrix import STORAGE
@@ -88,6 +90,8 @@ def score_vcf(
     storage: str = "float32",
     labels: str | None = None,
     info: Sequence[str] = (),
+    calibration: Calibration | None = None,
+    quantiles: bool = False,
     index: bool = False,
     replace: bool = False,
     resume: bool = False,
@@ -122,6 +126,11 @@ def score_vcf(
         MATCH and ELEMENT where the header declares them.
     info
         INFO keys that the matrix keeps: columns of text under their names; of a Flag "1" and "0".
+    calibration
+        Sizes of effects of a background, which give effects signed quantiles: MFD_Q, MFD_BIO_Q and
+        MFD_TECH_Q, the QUANTILE of listed tracks, and a column of `long`.
+    quantiles
+        Whether the matrix has those of all effects, as further lists.
     index
         Write the index of the output; the records must be sorted.
     replace
@@ -145,7 +154,7 @@ def score_vcf(
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
         annotated already; not sorted, if it is to be indexed; its header declares no such INFO
-        key, or a record has not one value an ALT of it, see `InfoColumns`.
+        key, or a record has not one value an ALT of it, see `InfoColumns`; see `quantiles_on`.
     ModelError
         The model gave a value that is not finite, or has too little memory.
     OutputError
@@ -160,6 +169,7 @@ def score_vcf(
         raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
     if matrix is None and (labels is not None or info):
         raise InputError("labels and info are columns of the matrix; give matrix a file")
+    ruler = quantiles_on(scorer, calibration, in_matrix=quantiles, matrix=matrix)
     with ExitStack() as stack:
         stack.enter_context(quiet_htslib())
         reader = stack.enter_context(open_vcf(vcf, regions=regions))
@@ -168,6 +178,7 @@ def score_vcf(
         )
         fasta = scorer.windows.genome.path
         read = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
+        read += [calibration.path] if calibration is not None and calibration.path else []
         targets.check([*read, *inputs], force=force, resume=resume)
         kept_keys = kept_info(reader.header_lines, info, labels=labels, name=reader.name)
         records = check_reference(reader, scorer.windows, vcf)
@@ -180,6 +191,7 @@ def score_vcf(
             top_k=top_k,
             min_abs=min_abs,
             storage=storage,
+            calibration=None if ruler is None else ruler.record,
         )
         size = CHUNK_ALLELES[scorer.device.type]
         store = None
@@ -192,6 +204,7 @@ def score_vcf(
                 replace=replace,
                 versions=versions,
                 info=kept_keys.keys,
+                quantiles=quantiles,
                 chunk=size,
             )
             kept = "vcf" in targets.files  # who reads a stream wants it from its start
@@ -214,12 +227,13 @@ def score_vcf(
             replace=replace,
         )
         tables = tables_of(
-            targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys
-        )
+            targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys,
+            quantiles=quantiles,
+        )  # fmt: skip
         outputs = Outputs(targets, store, VcfSink(form, scorer.tracks), tables)
         chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
         stack.enter_context(closing(chunks))
-        scored = _scored(chunks, scorer, outputs, top_k=top_k, min_abs=min_abs)
+        scored = _scored(chunks, scorer, outputs, ruler, top_k=top_k, min_abs=min_abs)
         tally, n_chunks, n_resumed = Tally.empty(), 0, 0
         for part, was_resumed in stack.enter_context(closing(scored)):
             tally, n_chunks = tally.merge(part), n_chunks + 1
@@ -248,7 +262,13 @@ def score_vcf(
 
 
 def _scored(
-    chunks: Iterable[Chunk], scorer: Scorer, outputs: Outputs, *, top_k: int, min_abs: float
+    chunks: Iterable[Chunk],
+    scorer: Scorer,
+    outputs: Outputs,
+    ruler: TrackQuantiles | None,
+    *,
+    top_k: int,
+    min_abs: float,
 ) -> Generator[tuple[Tally, bool], None, None]:
     """Score chunks and have them written; yield each one's tally, and whether it was resumed.
 
@@ -270,7 +290,7 @@ def _scored(
                 continue
             batch = scorer.score_prepared(chunk.content)
             selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
-            waiting.append(pool.submit(outputs.write, Scored(chunk, batch, selected)))
+            waiting.append(pool.submit(outputs.write, Scored(chunk, batch, selected, ruler)))
             if len(waiting) > _BEHIND:
                 yield written()
         while waiting:

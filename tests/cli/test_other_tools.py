@@ -93,7 +93,7 @@ class TestBcftools:
 
     def test_splits_the_listed_tracks(self, example, form):
         """+split-vep finds the fields by the header; they are the numbers of the matrix."""
-        fields = "%CHROM %POS %ALLELE %TRACK %COMBINED %BIOLOGICAL %TECHNICAL %Consequence"
+        fields = "%CHROM %POS %ALLELE %TRACK %COMBINED %BIOLOGICAL %TECHNICAL %QUANTILE %Consequence"
         shown = bcftools(
             "+split-vep", example.folder / form, "-a", "MFD", "-d", "-f", f"{fields}\n"
         )
@@ -107,7 +107,7 @@ class TestBcftools:
                 expected.append(
                     [variant.chrom, str(variant.pos), variant.alt, effects.tracks.names[track]]
                     + [rounded(x) for x in numbers]
-                    + ["gain" if numbers[0] > 0 else "loss"]
+                    + [".", "gain" if numbers[0] > 0 else "loss"]
                 )
         assert [[unquote(field) for field in line] for line in found] == expected
         assert len(expected) == TOP_K * 82
@@ -116,7 +116,7 @@ class TestBcftools:
         path = example.folder / form
         listed = bcftools("+split-vep", path, "-a", "MFD", "-l").split()[1::2]
         assert listed == [
-            "ALLELE", "TRACK", "COMBINED", "BIOLOGICAL", "TECHNICAL", "Consequence",
+            "ALLELE", "TRACK", "COMBINED", "BIOLOGICAL", "TECHNICAL", "QUANTILE", "Consequence",
         ]  # fmt: skip
         options = (
             "-a",

@@ -126,7 +126,7 @@ def test_info_says_what_the_matrix_says(scorer, vcf, tmp_path):
                 assert entry[1] == effects.tracks.names[track]
                 expected = [value[track] for value in values]
                 assert [float(x) for x in entry[2:5]] == pytest.approx(expected, rel=1e-3)
-                assert entry[5] == ("gain" if expected[0] > 0 else "loss")
+                assert entry[5:] == [".", "gain" if expected[0] > 0 else "loss"]
     assert row == len(effects)
 
 
@@ -138,7 +138,7 @@ def test_the_header_says_how(scorer, vcf, tmp_path):
     added = header[4:-1]
     assert added[1] == "##mfdvepCommand=mfdvep score in.vcf"
     assert added[2] == '##mfdvepModel=<ID=model,Name="unsaved",SHA256=.>'
-    assert "Format: ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|Consequence" in "".join(added)
+    assert "Format: ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|QUANTILE|Consequence" in "".join(added)
     assert "ALT minus REF on the probability scale" in "".join(added)
 
 

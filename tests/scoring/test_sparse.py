@@ -115,8 +115,9 @@ def join(parts: list[Path], path: Path) -> Path:
 def test_a_row_for_each_listed_track_and_one_for_an_allele_without(tmp_path):
     table = pq.read_table(write(tmp_path / "l.parquet", batch(FOUR)))
     variant = ["record", "allele", "chrom", "pos", "ref", "alt", "status"]
-    assert table.column_names == [*variant, "track", *KINDS]
-    found = [tuple(row.values()) for row in table.to_pylist()]
+    assert table.column_names == [*variant, "track", *KINDS, "quantile"]
+    assert table["quantile"].null_count == 6  # no table of a background
+    found = [tuple(row.values()) for row in table.drop_columns("quantile").to_pylist()]
     f = np.float32
     assert found == [
         (0, 1, "chr1", 10, "A", "C", "OK", "GATA1/K562/E1", f(-0.9), f(-0.9) + 10, f(-0.9) + 20),
