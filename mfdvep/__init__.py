@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Attribution": "mfdvep.interpret.attribution",
+    "Calibration": "mfdvep.scoring.calibration",
     "EffectBatch": "mfdvep.scoring.effects",
     "EffectFile": "mfdvep.scoring.effect_file",
     "EnrichOptions": "mfdvep.enrichment.preparing",
@@ -42,6 +43,7 @@ _PUBLIC = {
     "parse_targets": "mfdvep.interpret.targets",
     "probe": "mfdvep.interpret.probes.probing",
     "query_store": "mfdvep.scoring.query",
+    "read_calibration": "mfdvep.scoring.calibration_file",
     "read_effects": "mfdvep.scoring.matrix",
     "read_features": "mfdvep.interpret.features.feature_file",
     "score_vcf": "mfdvep.scoring.pipeline",

@@ -14,6 +14,7 @@ from mfdvep.errors import MfdvepError, one_line
 
 COMMANDS = {
     "score": "Annotate a VCF with effects split into biology and technique.",
+    "calibrate": "Make the table that gives effects quantiles, from a background.",
     "query": "Give effects on any tracks from stored features of alleles.",
     "encode": "Choose ENCODE experiments and download their peaks.",
     "prepare": "Make a training set from peaks, metadata and a genome.",

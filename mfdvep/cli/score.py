@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.calibration_option import calibration_of, calibration_options, named_table
 from mfdvep.cli.closed_pipe import reader_has_gone
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.parameters import Count, Share
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf", ".parquet")
 _PATH = click.Path(path_type=Path)
 _PASSED = (
-    "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "replace", "resume", "force",
-    *STORE_OPTIONS,
+    "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "quantiles", "replace",
+    "resume", "force", *STORE_OPTIONS,
 )  # fmt: skip
 _OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
 
@@ -90,6 +91,7 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     metavar="KEY",
     help="Keep INFO KEY as a column of the matrix (of a Flag 1 and 0); repeat.",
 )
+@calibration_options
 @store_options
 @click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
 @click.option(
@@ -181,6 +183,8 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
     kept = any(options[name] for name in ("matrix", "store_features", "groups"))
     if (options["labels"] or options["info"]) and not (kept or check):
         raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
+    if options["quantiles"] and not (options["matrix"] or check):
+        raise click.UsageError("--quantiles are kept in the matrix; give --matrix too")
     if threads:
         torch.set_num_threads(threads)
     with Genome(fasta) as genome:
@@ -193,6 +197,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     from mfdvep.scoring.pipeline import score_vcf
 
     scorer = _scorer(genome, options)
+    calibration = calibration_of(options, scorer)
     target = options["output"] or default_output(vcf)
     stats = options["stats"]
     if stats is None and target != "-":
@@ -205,6 +210,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
                 target,
                 stats=stats,
                 regions=regions,
+                calibration=calibration,
                 index=options["write_index"],
                 versions=not options["no_version"],
                 inputs=_also_read(options),
@@ -227,6 +233,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
 def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.vcf import open_vcf
+    from mfdvep.scoring.calibration_use import quantiles_on
     from mfdvep.scoring.check import check_vcf, render
     from mfdvep.scoring.outputs import kept_info
     from mfdvep.scoring.windows import AlleleWindows
@@ -243,6 +250,7 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     n = report.status["OK"]
     try:
         scorer = _scorer(genome, options)
+        quantiles_on(scorer, calibration_of(options, scorer))
     except MfdvepError as error:
         click.echo(f"\nTo run: {n:,} alleles; no estimate of the time: {error}")
         return 1
@@ -277,7 +285,9 @@ def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
 
 def _also_read(options: dict[str, Any]) -> list[Path]:
     """Return the files that the options name to be read, besides VCF and FASTA."""
-    given = [*options["regions_file"], *track_files(options), options["model"]]
+    given = [
+        *options["regions_file"], *track_files(options), *named_table(options), options["model"],
+    ]  # fmt: skip
     paths = [Path(name) for name in given if name]
     inside = [file for path in paths if path.is_dir() for file in path.iterdir()]
     return [path for path in [*paths, *inside] if path.is_file()]

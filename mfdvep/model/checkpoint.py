@@ -45,6 +45,11 @@ def bundled_models() -> list[str]:
     return sorted(p.parent.name for p in weights_folder().glob(f"*/{_CONFIG}"))
 
 
+def is_model(folder: str | Path) -> bool:
+    """Return whether a path is a model's folder."""
+    return (Path(folder) / _CONFIG).is_file()
+
+
 def model_folder(name_or_folder: str | Path) -> Path:
     """Return the folder of a model given by bundled name or by path.
 
@@ -54,7 +59,7 @@ def model_folder(name_or_folder: str | Path) -> Path:
         Neither a bundled model nor a folder with a config.json.
     """
     for folder in (Path(name_or_folder), weights_folder() / str(name_or_folder)):
-        if (folder / _CONFIG).is_file():
+        if is_model(folder):
             return folder
     bundled = bundled_models()
     near = get_close_matches(str(name_or_folder), bundled, n=3)

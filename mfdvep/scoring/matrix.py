@@ -1,10 +1,11 @@
 """The Parquet matrix of all effects, and how a Parquet file is written in parts and joined.
 
 The file: one row an ALT with its variant, status, the INFO keys of the input that are kept, as
-text, and three fixed-size lists, one value a track, null where the ALT was not scored. In the
-file's metadata, "mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the
-names of the tracks in the order of the lists, both as JSON. So DuckDB finds an effect by the name
-of its track, null where the ALT was not scored or no track has this name:
+text, and three fixed-size lists, one value a track, null where the ALT was not scored; and three
+more of signed quantiles, if they were asked for, NaN on a track without. In the file's metadata,
+"mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the names of the tracks
+in the order of the lists, both as JSON. So DuckDB finds an effect by the name of its track, null
+where the ALT was not scored or no track has this name:
 
     SELECT chrom, pos, ref, alt,
            combined[list_position(decode(value)::JSON::VARCHAR[], 'CTCF/K562/X0001')] AS effect
@@ -42,6 +43,8 @@ from mfdvep.scoring.tables import (
 )
 
 STORAGE = {"float32": pa.float32(), "float16": pa.float16()}
+QUANTILES = tuple(f"{kind}_quantile" for kind in KINDS)
+"""Names of the lists of quantiles."""
 _ROW_GROUP = 4096  # rows; 22 MB of effects for 442 tracks as float32
 
 
@@ -144,7 +147,9 @@ class EffectWriter(TableWriter):
         self.add(pa.Table.from_arrays([*columns, *found], schema=self.schema))
 
 
-def check_extra(names: Sequence[str], lists: Sequence[str] = (*KINDS, *LARGEST)) -> None:
+def check_extra(
+    names: Sequence[str], lists: Sequence[str] = (*KINDS, *LARGEST, *QUANTILES)
+) -> None:
     """Raise InputError for a further column that would be another, or part of one of the lists."""
     own = {*(f.name for f in VARIANT_FIELDS), *lists}
     for name in names:
@@ -173,7 +178,7 @@ def join_matrices(
     Parameters
     ----------
     parts
-        Written by `EffectWriter` with as many tracks, and the same storage and further columns.
+        Written by `EffectWriter` with as many tracks, the same storage, further columns and lists.
     path, tracks, provenance, storage, extra, lists
         As for `EffectWriter`.
 

@@ -21,6 +21,8 @@ from mfdvep.genomics.vcf import open_vcf
 from mfdvep.genomics.vcf_output import VcfOutput
 from mfdvep.overlap import ahead
 from mfdvep.scoring.annotation import header_lines
+from mfdvep.scoring.calibration import Calibration, TrackQuantiles
+from mfdvep.scoring.calibration_use import quantiles_on
 from mfdvep.scoring.chunks import ChunkStore
 from mfdvep.scoring.group_sink import GroupSink
 from mfdvep.scoring.groups import TrackGroups
@@ -61,6 +63,8 @@ def score_vcf(
     group_by: Sequence[str] = (),
     labels: str | None = None,
     info: Sequence[str] = (),
+    calibration: Calibration | None = None,
+    quantiles: bool = False,
     index: bool = False,
     replace: bool = False,
     resume: bool = False,
@@ -104,6 +108,11 @@ def score_vcf(
         and the groups keep it, and MATCH and ELEMENT where the header declares them.
     info
         INFO keys that they keep: columns of text under their names; of a Flag "1" and "0".
+    calibration
+        Sizes of effects of a background, which give effects signed quantiles: MFD_Q, MFD_BIO_Q and
+        MFD_TECH_Q, the QUANTILE of listed tracks, and a column of `long`.
+    quantiles
+        Whether the matrix has those of all effects, as further lists.
     index
         Write the index of the output; the records must be sorted.
     replace
@@ -128,7 +137,7 @@ def score_vcf(
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
         annotated already; not sorted, if it is to be indexed; its header declares no such INFO
         key, or a record has not one value an ALT of it, see `InfoColumns`; no such column to
-        group by.
+        group by; see `quantiles_on`.
     ModelError
         The model gave a value that is not finite, or has too little memory.
     OutputError
@@ -146,6 +155,7 @@ def score_vcf(
     if groups is None and group_by:
         raise InputError("group_by is of the groups; give groups a file")
     rolled = None if groups is None else TrackGroups.of(scorer.tracks, group_by)
+    ruler = quantiles_on(scorer, calibration, in_matrix=quantiles, matrix=matrix)
     with ExitStack() as stack:
         stack.enter_context(quiet_htslib())
         reader = stack.enter_context(open_vcf(vcf, regions=regions))
@@ -161,6 +171,7 @@ def score_vcf(
         )
         fasta = scorer.windows.genome.path
         read = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
+        read += [calibration.path] if calibration is not None and calibration.path else []
         targets.check([*read, *inputs], force=force, resume=resume)
         kept_keys = kept_info(reader.header_lines, info, labels=labels, name=reader.name)
         records = check_reference(reader, scorer.windows, vcf)
@@ -173,6 +184,7 @@ def score_vcf(
             top_k=top_k,
             min_abs=min_abs,
             storage=storage,
+            calibration=None if ruler is None else ruler.record,
         )
         size = CHUNK_ALLELES[scorer.device.type]
         store = None
@@ -187,6 +199,7 @@ def score_vcf(
                 info=kept_keys.keys,
                 store_type=store_type,
                 group_by=list(group_by),
+                quantiles=quantiles,
                 chunk=size,
             )
             kept = "vcf" in targets.files  # who reads a stream wants it from its start
@@ -209,8 +222,9 @@ def score_vcf(
             replace=replace,
         )
         tables = tables_of(
-            targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys
-        )
+            targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys,
+            quantiles=quantiles,
+        )  # fmt: skip
         if store_features is not None:
             tables["features"] = StoreSink(scorer.n_latent, provenance, store_type, kept_keys)
         if rolled is not None:
@@ -219,7 +233,9 @@ def score_vcf(
         chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
         stack.enter_context(closing(chunks))
         features = store_features is not None
-        scored = _scored(chunks, scorer, outputs, features=features, top_k=top_k, min_abs=min_abs)
+        scored = _scored(
+            chunks, scorer, outputs, ruler, features=features, top_k=top_k, min_abs=min_abs
+        )
         tally, n_chunks, n_resumed = Tally.empty(), 0, 0
         for part, was_resumed in stack.enter_context(closing(scored)):
             tally, n_chunks = tally.merge(part), n_chunks + 1
@@ -251,6 +267,7 @@ def _scored(
     chunks: Iterable[Chunk],
     scorer: Scorer,
     outputs: Outputs,
+    ruler: TrackQuantiles | None,
     *,
     features: bool,
     top_k: int,
@@ -276,7 +293,7 @@ def _scored(
                 continue
             batch = scorer.score_prepared(chunk.content, features=features)
             selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
-            waiting.append(pool.submit(outputs.write, Scored(chunk, batch, selected)))
+            waiting.append(pool.submit(outputs.write, Scored(chunk, batch, selected, ruler)))
             if len(waiting) > _BEHIND:
                 yield written()
         while waiting:

@@ -23,6 +23,7 @@ def run_provenance(
     top_k: int,
     min_abs: float,
     storage: str,
+    calibration: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Return what the numbers of a run depend on, as JSON has it.
 
@@ -32,6 +33,8 @@ def run_provenance(
         As typed; "" from Python.
     regions, top_k, min_abs, storage
         See `score_vcf`.
+    calibration
+        What is written of the table of quantiles, see `TrackQuantiles.record`; None for none.
     """
     return {
         "mfdvep": __version__,
@@ -44,6 +47,7 @@ def run_provenance(
         "top_k": top_k,
         "min_abs": min_abs,
         "storage": storage,
+        "calibration": calibration,
     }
 
 

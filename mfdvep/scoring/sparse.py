@@ -1,9 +1,9 @@
 """The tracks that are listed for an allele, and the Parquet table that has a row for each of them.
 
 The file: one row an ALT and listed track with the ALT's variant, its status, the name of the track,
-the three effects, and the technical share of them; the rows of an ALT lie together, the largest
-effect first. An ALT with nothing listed has one row, which ends with its status. The file's
-metadata is that of the matrix.
+the three effects, the technical share of them, and the signed quantile of the combined one, null
+where no background has it; the rows of an ALT lie together, the largest effect first. An ALT with
+nothing listed has one row, which ends with its status. The file's metadata is that of the matrix.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import pyarrow as pa
 
 from mfdvep.errors import InputError
 from mfdvep.model.tracks import TrackTable
+from mfdvep.scoring.calibration import TrackQuantiles
 from mfdvep.scoring.effects import KINDS, EffectBatch, technical_share
 from mfdvep.scoring.tables import VARIANT_FIELDS, TableWriter, file_metadata, variant_columns
 
 _ROW_GROUP = 1 << 14  # rows; of eight times as many, a join held 60 MiB more
 _TRACK = pa.dictionary(pa.int32(), pa.string())
-_NUMBERS = (*KINDS, "technical_share")
+_NUMBERS = (*KINDS, "technical_share", "quantile")
 _FIELDS = (
     *VARIANT_FIELDS,
     pa.field("track", _TRACK),
@@ -98,7 +99,12 @@ class LongWriter(TableWriter):
         schema = pa.schema(_FIELDS, file_metadata(tracks, provenance))
         super().__init__(path, schema, row_group=_ROW_GROUP, split=_NUMBERS)
 
-    def write(self, batch: EffectBatch, selected: Sequence[np.ndarray]) -> None:
+    def write(
+        self,
+        batch: EffectBatch,
+        selected: Sequence[np.ndarray],
+        quantiles: TrackQuantiles | None = None,
+    ) -> None:
         """Append the rows of a batch.
 
         Parameters
@@ -107,6 +113,8 @@ class LongWriter(TableWriter):
             n alleles.
         selected
             For each, the columns of the tracks that are listed; see `select_tracks`.
+        quantiles
+            What gives those of the effects; None leaves them out.
         """
         n_listed = np.array([len(columns) for columns in selected], dtype=np.int64)
         rows = np.repeat(np.arange(len(batch)), np.maximum(n_listed, 1))  # (R,)
@@ -115,6 +123,9 @@ class LongWriter(TableWriter):
         columns[~missing] = np.concatenate([*selected, columns[:0]])
         effects = {kind: getattr(batch, kind)[rows, columns] for kind in KINDS}
         share = technical_share(effects["biological"], effects["technical"])
+        signed = np.full(len(rows), np.nan, dtype=np.float32)
+        if quantiles is not None:
+            signed[~missing] = np.concatenate([*quantiles.listed(batch, selected), signed[:0]])
         self.add(
             pa.Table.from_arrays(
                 [
@@ -122,6 +133,7 @@ class LongWriter(TableWriter):
                     self._names.take(pa.array(columns, mask=missing)),
                     *(pa.array(values, mask=missing) for values in effects.values()),
                     pa.array(share, mask=missing | np.isnan(share)),
+                    pa.array(signed, mask=np.isnan(signed)),
                 ],
                 schema=self.schema,
             )

@@ -96,7 +96,7 @@ class TestBcftools:
 
     def test_splits_the_listed_tracks(self, example, form):
         """+split-vep finds the fields by the header; they are the numbers of the matrix."""
-        numbers = "%COMBINED %BIOLOGICAL %TECHNICAL %TECHNICAL_SHARE"
+        numbers = "%COMBINED %BIOLOGICAL %TECHNICAL %TECHNICAL_SHARE %QUANTILE"
         fields = f"%CHROM %POS %ALLELE %TRACK {numbers} %Consequence"
         shown = bcftools(
             "+split-vep", example.folder / form, "-a", "MFD", "-d", "-f", f"{fields}\n"
@@ -112,7 +112,7 @@ class TestBcftools:
                 expected.append(
                     [variant.chrom, str(variant.pos), variant.alt, effects.tracks.names[track]]
                     + [rounded(x) for x in numbers]
-                    + ["gain" if numbers[0] > 0 else "loss"]
+                    + [".", "gain" if numbers[0] > 0 else "loss"]
                 )
         assert [[unquote(field) for field in line] for line in found] == expected
         assert len(expected) == TOP_K * 82
@@ -122,7 +122,7 @@ class TestBcftools:
         listed = bcftools("+split-vep", path, "-a", "MFD", "-l").split()[1::2]
         assert listed == [
             "ALLELE", "TRACK", "COMBINED", "BIOLOGICAL", "TECHNICAL", "TECHNICAL_SHARE",
-            "Consequence",
+            "QUANTILE", "Consequence",
         ]  # fmt: skip
         options = (
             "-a",

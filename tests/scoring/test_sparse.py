@@ -115,11 +115,12 @@ def join(parts: list[Path], path: Path) -> Path:
 def test_a_row_for_each_listed_track_and_one_for_an_allele_without(tmp_path):
     table = pq.read_table(write(tmp_path / "l.parquet", batch(FOUR)))
     variant = ["record", "allele", "chrom", "pos", "ref", "alt", "status"]
-    assert table.column_names == [*variant, "track", *KINDS, "technical_share"]
+    assert table.column_names == [*variant, "track", *KINDS, "technical_share", "quantile"]
+    assert table["quantile"].null_count == 6  # no table of a background
     shares = table["technical_share"].to_pylist()
     expected = [19.1 / 28.2, 20.6 / 31.2, None, None, 20.5 / 31, 19.5 / 29]
     assert shares == [x if x is None else pytest.approx(x, rel=1e-6) for x in expected]
-    table = table.drop_columns("technical_share")
+    table = table.drop_columns(["technical_share", "quantile"])
     found = [tuple(row.values()) for row in table.to_pylist()]
     f = np.float32
     assert found == [
