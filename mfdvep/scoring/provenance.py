@@ -10,6 +10,7 @@ from typing import Any
 from mfdvep import __version__
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.text import CODEC
+from mfdvep.model.virtual import VIRTUAL
 from mfdvep.scoring.scorer import Scorer
 
 _OF_THE_MACHINE = ("mfdvep", "command", "torch")
@@ -81,7 +82,7 @@ def run_identity(
         "size of the FASTA": file.st_size,
         "time of change of the FASTA": file.st_mtime_ns,
         "header of the VCF": _digest(header),
-        "tracks": _digest(scorer.tracks.names),
+        "tracks": _digest([*scorer.tracks.names, *scorer.tracks.columns.get(VIRTUAL, ())]),
         "outputs": dict(outputs),
         **options,
     }
