@@ -10,7 +10,7 @@ from typing import Any
 from mfdvep import __version__
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.text import CODEC
-from mfdvep.model.virtual import VIRTUAL
+from mfdvep.model.virtual import virtual_tracks
 from mfdvep.scoring.scorer import Scorer
 
 _OF_THE_MACHINE = ("mfdvep", "command", "torch")
@@ -43,6 +43,7 @@ def run_provenance(
         "model": scorer.model_provenance,
         "reference": scorer.windows.genome.record,
         "n_tracks": len(scorer.tracks),
+        "virtual": virtual_tracks(scorer.tracks),
         **scorer.provenance,
         "regions": None if regions is None else regions.describe(),
         "top_k": top_k,
@@ -82,7 +83,7 @@ def run_identity(
         "size of the FASTA": file.st_size,
         "time of change of the FASTA": file.st_mtime_ns,
         "header of the VCF": _digest(header),
-        "tracks": _digest([*scorer.tracks.names, *scorer.tracks.columns.get(VIRTUAL, ())]),
+        "tracks": _digest(scorer.tracks.names),
         "outputs": dict(outputs),
         **options,
     }
