@@ -31,6 +31,7 @@ LEVELS = {
     "genomics.text": 2,
     "genomics.header": 2,
     "genomics.regions": 3,
+    "genomics.sections": 4,
     "genomics.fasta": 3,
     "genomics.motifs": 3,
     "genomics.bcf": 3,
@@ -96,7 +97,7 @@ ROOMS = {
     },
     "captum": {"interpret.gradients"},
     "safetensors": {"model"},
-    "pysam": {"genomics.vcf", "genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
+    "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
         "genomics.parquet_variants",
