@@ -1,9 +1,13 @@
 """Finished pieces of a run in a folder, so that a run that was interrupted goes on where it was.
 
 The folder has `run.json`, which says what run it is, and for each finished chunk its parts, one a
-kind of output, and `NUMBER.json`: the digest of its records, its figures, and size and CRC-32 of
-each part. A chunk is finished when its JSON is there, which is renamed into place last. A folder
-without a whole `run.json` holds nothing. `publishing` is there once outputs may be in place.
+kind of output, and `SECTION-NUMBER.json`: the digest of its records, its figures, the process or
+cluster that made it, and size and CRC-32 of each part. A chunk is finished when its JSON is there,
+which is renamed into place last. A folder without a whole `run.json` holds nothing. `session` says
+who is at work, for the workers of a cluster; `publishing` is there once outputs may be in place.
+
+Every file is written under a name of its own and then renamed, so that two attempts at a chunk,
+one of them given up for lost, do no harm: both write the same.
 """
 
 from __future__ import annotations
@@ -12,20 +16,145 @@ import fcntl
 import json
 import os
 import re
+import uuid
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mfdvep.errors import InputError, OutputError
 
 _ANEW = "begin anew: --force without --resume"
-_OWN = re.compile(r"(run|lines|\d{8})\.\w+|publishing")  # names of files in the folder
+# names of files in the folder
+_OWN = re.compile(r"(run|lines|session|\d{6,}-\d{6,})(\.\w+)+|session|publishing")
 
 
-class ChunkStore:
-    """The folder of one run; a context manager.
+class Place(NamedTuple):
+    """Which chunk it is: the section of the file that it is in, and its number there, from 0."""
+
+    section: int
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.section:06d}-{self.number:06d}"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A chunk that is finished.
+
+    Attributes
+    ----------
+    figures
+        As they were given with it.
+    resumed
+        Whether another session made it, before this one.
+    """
+
+    figures: dict[str, Any]
+    resumed: bool
+
+
+class ChunkFolder:
+    """The folder of a run, as who makes chunks sees it.
+
+    Parameters
+    ----------
+    folder
+        It is there.
+    session
+        Names the process, or the processes of a cluster, that make chunks together.
+    """
+
+    def __init__(self, folder: Path, session: str) -> None:
+        self.folder, self.session = folder, session
+
+    def is_at_work(self) -> bool:
+        """Return whether this session has announced itself in the folder; write to it.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written to.
+        """
+        try:
+            probe = self.folder / f"session.{uuid.uuid4().hex[:12]}"
+            probe.write_text("", encoding="utf-8")
+            probe.unlink()
+            return (self.folder / "session").read_text(encoding="utf-8") == self.session
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _failed(self.folder, error) from error
+
+    def announce(self) -> None:
+        """Record that this session is at work in the folder; raises OutputError."""
+        try:
+            with _renamed(self.folder / "session") as part:
+                part.write_text(self.session, encoding="utf-8")
+        except OSError as error:
+            raise _failed(self.folder, error) from error
+
+    def part(self, place: Place, kind: str) -> Path:
+        """Return the path of a chunk's part."""
+        return self.folder / f"{place}.{kind}"
+
+    def parts(self, places: Iterable[Place], kind: str) -> Iterator[Path]:
+        """Yield the paths of the parts of a kind, in order."""
+        return (self.part(place, kind) for place in places)
+
+    @contextmanager
+    def writing(self, place: Place, kind: str) -> Iterator[Path]:
+        """Give a path to write a chunk's part to, and put it in place; raises OutputError."""
+        try:
+            with _renamed(self.part(place, kind)) as part:
+                yield part
+        except OSError as error:
+            raise _failed(self.folder, error) from error
+
+    def finished(self, place: Place, digest: str) -> Finished | None:
+        """Return a chunk that is finished and whole; None if it is not.
+
+        Raises
+        ------
+        OutputError
+            It is of other records: the input has changed since.
+        """
+        record = _read_json(self.part(place, "json"))
+        if record is None:
+            return None
+        if record["digest"] != digest:
+            raise OutputError(
+                f"{self.folder} holds a run on another input: the records of its chunk {place} "
+                f"were others; give the same input, or {_ANEW}"
+            )
+        whole = all(
+            _size_and_crc(self.part(place, kind)) == found
+            for kind, found in record["parts"].items()
+        )
+        return Finished(record["figures"], record["session"] != self.session) if whole else None
+
+    def finish(
+        self, place: Place, digest: str, kinds: Iterable[str], figures: Mapping[str, Any]
+    ) -> None:
+        """Record that a chunk's parts, one of each kind, are written; raises OutputError."""
+        try:
+            parts = {kind: _size_and_crc(self.part(place, kind)) for kind in kinds}
+            record = {
+                "digest": digest,
+                "session": self.session,
+                "parts": parts,
+                "figures": figures,
+            }
+            _write_json(self.part(place, "json"), record)
+        except OSError as error:
+            raise _failed(self.folder, error) from error
+
+
+class ChunkStore(ChunkFolder):
+    """The folder of one run, as who runs it sees it; a context manager.
 
     It is held against other processes until the exit, which removes it, unless there was an error
     and a chunk is finished and kept.
@@ -65,7 +194,8 @@ class ChunkStore:
         force: bool = False,
         keep: bool = True,
     ) -> None:
-        self.folder, self._keep = folder, keep
+        super().__init__(folder, uuid.uuid4().hex)
+        self._keep = keep
         if folder.exists() and not (resume or force):
             raise OutputError(
                 f"{folder} holds a run that was interrupted; go on with it: --resume, or begin "
@@ -101,7 +231,7 @@ class ChunkStore:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if error is None or not self._keep or not self.part(0, "json").exists():
+        if error is None or not self._keep or not any(self.folder.glob("*-*.json")):
             _remove(self.folder)
         else:
             when = "once the input is repaired, " if isinstance(error, InputError) else ""
@@ -119,47 +249,6 @@ class ChunkStore:
         """Record that the outputs are put in place from now on; raises OutputError."""
         try:
             (self.folder / "publishing").touch()
-        except OSError as error:
-            raise _failed(self.folder, error) from error
-
-    def part(self, number: int, kind: str) -> Path:
-        """Return the path of a chunk's part."""
-        return self.folder / f"{number:08d}.{kind}"
-
-    def parts(self, n_chunks: int, kind: str) -> Iterator[Path]:
-        """Yield the paths of the parts of a kind of the first chunks, in order."""
-        return (self.part(number, kind) for number in range(n_chunks))
-
-    def finished(self, number: int, digest: str) -> dict[str, Any] | None:
-        """Return the figures of a chunk that is finished and whole; None if it is not.
-
-        Raises
-        ------
-        OutputError
-            It is of other records: the input has changed since.
-        """
-        record = _read_json(self.part(number, "json"))
-        if record is None:
-            return None
-        if record["digest"] != digest:
-            raise OutputError(
-                f"{self.folder} holds a run on another input: the records of its chunk {number} "
-                f"were others; give the same input, or {_ANEW}"
-            )
-        whole = all(
-            _size_and_crc(self.part(number, kind)) == found
-            for kind, found in record["parts"].items()
-        )
-        return record["figures"] if whole else None
-
-    def finish(
-        self, number: int, digest: str, kinds: Iterable[str], figures: Mapping[str, Any]
-    ) -> None:
-        """Record that a chunk's parts, one of each kind, are written; raises OutputError."""
-        try:
-            parts = {kind: _size_and_crc(self.part(number, kind)) for kind in kinds}
-            record = {"digest": digest, "parts": parts, "figures": figures}
-            _write_json(self.part(number, "json"), record)
         except OSError as error:
             raise _failed(self.folder, error) from error
 
@@ -229,9 +318,21 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    part = path.with_suffix(".tmp")
-    part.write_text(json.dumps(value), encoding="utf-8")
-    os.replace(part, path)
+    with _renamed(path) as part:
+        part.write_text(json.dumps(value), encoding="utf-8")
+
+
+@contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
+    """Give a path of its own to write to, and rename it into place, or remove it on an error."""
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
 
 
 def _short(value: Any) -> str:

@@ -23,7 +23,7 @@ from mfdvep.genomics.vcf import open_vcf
 from mfdvep.genomics.vcf_output import VcfOutput
 from mfdvep.overlap import ahead
 from mfdvep.scoring.annotation import header_lines
-from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.chunks import ChunkStore, Finished, Place
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.matrix import STORAGE
 from mfdvep.scoring.outputs import Scored, VcfSink, kept_info, tables_of, to_standard_output
@@ -35,7 +35,6 @@ from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.sparse import select_tracks
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
-from mfdvep.scoring.windows import Prepared
 
 CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 3 s with two cores, and half a second
 
@@ -220,9 +219,10 @@ def score_vcf(
         chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
         stack.enter_context(closing(chunks))
         scored = _scored(chunks, scorer, outputs, top_k=top_k, min_abs=min_abs)
-        tally, n_chunks, n_resumed = Tally.empty(), 0, 0
-        for part, was_resumed in stack.enter_context(closing(scored)):
-            tally, n_chunks = tally.merge(part), n_chunks + 1
+        tally, places, n_resumed = Tally.empty(), [], 0
+        for place, part, was_resumed in stack.enter_context(closing(scored)):
+            tally = tally.merge(part)
+            places.append(place)
             n_resumed += part.n_records if was_resumed else 0
             if progress is not None:
                 progress(tally.n_records, None)
@@ -234,7 +234,7 @@ def score_vcf(
         }
         record = run_record(tally, provenance=provenance, timing=timing if versions else None)
         name = Path(reader.name).name
-        outputs.publish(n_chunks, {"stats": record, "multiqc": multiqc(tally, sample=name)})
+        outputs.publish(sorted(places), {"stats": record, "multiqc": multiqc(tally, sample=name)})
     return RunSummary(
         records=tally.n_records,
         alleles=tally.n_alleles,
@@ -249,28 +249,31 @@ def score_vcf(
 
 def _scored(
     chunks: Iterable[Chunk], scorer: Scorer, outputs: Outputs, *, top_k: int, min_abs: float
-) -> Generator[tuple[Tally, bool], None, None]:
+) -> Generator[tuple[Place, Tally, bool], None, None]:
     """Score chunks and have them written; yield each one's tally, and whether it was resumed.
 
     The model runs in this thread, so that an interrupt ends it at once; another one writes.
     """
     pool = ThreadPoolExecutor(1, "writer")
-    waiting: deque[Future[tuple[Tally, bytes]]] = deque()
+    waiting: deque[tuple[Place, Future[tuple[Tally, bytes]]]] = deque()
 
-    def written() -> tuple[Tally, bool]:
-        tally, text = waiting.popleft().result()
+    def written() -> tuple[Place, Tally, bool]:
+        place, writing = waiting.popleft()
+        tally, text = writing.result()
         if text:
             to_standard_output(text)
-        return tally, False
+        return place, tally, False
 
     try:
         for chunk in chunks:
-            if not isinstance(chunk.content, Prepared):
-                yield Tally.from_json(chunk.content), True
+            if isinstance(chunk.content, Finished):
+                tally = Tally.from_json(chunk.content.figures)
+                yield chunk.place, tally, chunk.content.resumed
                 continue
             batch = scorer.score_prepared(chunk.content)
             selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
-            waiting.append(pool.submit(outputs.write, Scored(chunk, batch, selected)))
+            writing = pool.submit(outputs.write, Scored(chunk, batch, selected))
+            waiting.append((chunk.place, writing))
             if len(waiting) > _BEHIND:
                 yield written()
         while waiting:

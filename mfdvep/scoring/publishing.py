@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mfdvep.files import Parts
 from mfdvep.genomics.vcf_output import write_index
-from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.chunks import ChunkStore, Place
 from mfdvep.scoring.outputs import Scored, Sink, VcfSink, to_standard_output
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
@@ -63,15 +63,18 @@ class Outputs:
         text = b"" if self._stream is None else self._stream.text(scored)
         if self._store is not None:
             for kind, sink in self._sinks.items():
-                sink.write(self._store.part(chunk.number, kind), scored)
-            self._store.finish(chunk.number, chunk.digest, self._sinks, tally.to_json())
+                with self._store.writing(chunk.place, kind) as part:
+                    sink.write(part, scored)
+            self._store.finish(chunk.place, chunk.digest, self._sinks, tally.to_json())
         return tally, text
 
-    def publish(self, n_chunks: int, records: Mapping[str, Any]) -> None:
+    def publish(self, places: Sequence[Place], records: Mapping[str, Any]) -> None:
         """Join the parts of all chunks, and put every file in place.
 
         Parameters
         ----------
+        places
+            Of all chunks, in order.
         records
             Use -> what a JSON file among the targets holds.
 
@@ -85,7 +88,7 @@ class Outputs:
         files = self._targets.files
         with Parts(*files.values()) as parts:
             for kind, sink in self._sinks.items():
-                sink.join(self._store.parts(n_chunks, kind), parts[files[kind]])
+                sink.join(self._store.parts(places, kind), parts[files[kind]])
             if "index" in files:
                 vcf, index = files["vcf"], files["index"]
                 write_index(parts[vcf], parts[index], ending=index.suffix, bcf=vcf.suffix == ".bcf")
