@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.calibration_option import models_own
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 from mfdvep.cli.track_options import virtual_option, with_virtual
@@ -15,6 +16,7 @@ from mfdvep.cli.track_options import virtual_option, with_virtual
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.variants import Variant
+    from mfdvep.interpret.explanation.background import Background
     from mfdvep.interpret.explanation.bases import Bases
     from mfdvep.interpret.explanation.explaining import Explanation
     from mfdvep.interpret.targets import Target
@@ -48,7 +50,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--motif-p", type=click.FloatRange(0, 1, min_open=True), default=1e-4,
               show_default=True, help="p-value of a motif's site.")  # fmt: skip
 @click.option("--background", type=_PATH, metavar="MATRIX",
-              help="Matrix of many variants (mfdvep score --matrix), for quantiles.")  # fmt: skip
+              help="Matrix of many variants (mfdvep score --matrix), for quantiles.  "
+              "[default: the model's own table of a background, if it fits]")  # fmt: skip
 @click.option("--scale", type=click.Choice(["probability", "logit"]), default="probability",
               show_default=True, help="What tracks and groups are ranked by.")  # fmt: skip
 @click.option("--shifts", default="11", show_default=True, help="A count, or offsets like -2,0,2.")
@@ -123,7 +126,6 @@ def _explain(
     variant: Variant, record_id: str, genome: Genome, output: Path | None, given: dict[str, Any]
 ) -> None:
     from mfdvep import __version__
-    from mfdvep.interpret.explanation.background import compare
     from mfdvep.interpret.explanation.bases import choose_target
     from mfdvep.interpret.explanation.explaining import explain
     from mfdvep.interpret.explanation.motif_changes import motifs_of, search
@@ -151,8 +153,7 @@ def _explain(
     target, reason = choose_target(
         explanation, model, features=given["feature"], tracks=given["track"], where=given["where"]
     )
-    path = given["background"]
-    background = None if path is None else compare(explanation, path)
+    background = _background(explanation, given)
     trust = trust_of(model_folder(name))
     changed = None
     if given["motifs"]:
@@ -168,6 +169,15 @@ def _explain(
     write(explanation, output, bases=bases, **shown, force=given["force"])
     if not given["quiet"]:
         click.echo(f"mfdvep: {output / PAGE} has the logos and figures", err=True)
+
+
+def _background(explanation: Explanation, given: dict[str, Any]) -> Background | None:
+    from mfdvep.interpret.explanation.background import compare, look_up
+
+    if given["background"] is not None:
+        return compare(explanation, given["background"])
+    table = models_own(given["model"])
+    return None if table is None else look_up(explanation, table)
 
 
 def _look(

@@ -14,6 +14,8 @@ from mfdvep.errors import MfdvepError, one_line
 
 COMMANDS = {
     "score": "Annotate a VCF with effects split into biology and technique.",
+    "calibrate": "Make the table that gives effects quantiles, from a background.",
+    "query": "Give effects on any tracks from stored features of alleles.",
     "encode": "Choose ENCODE experiments and download their peaks.",
     "prepare": "Make a training set from peaks, metadata and a genome.",
     "train": "Train a model from a recipe and a training set.",
@@ -29,6 +31,7 @@ COMMANDS = {
     "probe": "Tell how well latent features predict labels of regions, by half.",
     "probe-labels": "Make regions and labels from FANTOM5, VISTA, or a BED of classes.",
     "models": "List the bundled models.",
+    "tracks": "List, filter and count the tracks of a model.",
     "selftest": "Say how exact and how fast scoring is on this machine.",
 }
 

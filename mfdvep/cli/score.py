@@ -10,25 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.calibration_option import calibration_of, calibration_options, named_table
+from mfdvep.cli.closed_pipe import reader_has_gone
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.parameters import Count, Share
 from mfdvep.cli.progress import progress_bar
+from mfdvep.cli.store_options import STORE_OPTIONS, check_store_options, store_options
 from mfdvep.cli.track_options import chosen, track_files, track_options
 from mfdvep.errors import MfdvepError
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.regions import Regions
-    from mfdvep.scoring.pipeline import RunSummary
+    from mfdvep.scoring.report import RunSummary
     from mfdvep.scoring.scorer import Scorer
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf", ".parquet")
 _PATH = click.Path(path_type=Path)
 _PASSED = (
-    "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "replace", "resume", "force",
+    "matrix", "long", "storage", "labels", "info", "top_k", "min_abs", "quantiles", "replace",
+    "resume", "force", *STORE_OPTIONS,
 )  # fmt: skip
 _OF_SCORER = ("shifts", "strand", "scale", "device", "engine", "precision", "batch_size")
-_SIGPIPE = 141  # as the shell says of a command that a closed pipe has ended
 
 
 def default_output(vcf: str) -> str:
@@ -88,6 +91,8 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
     metavar="KEY",
     help="Keep INFO KEY as a column of the matrix (of a Flag 1 and 0); repeat.",
 )
+@calibration_options
+@store_options
 @click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
 @click.option(
     "--stats",
@@ -173,9 +178,13 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
 
     if options["strict"] and options["max_unscored"]:
         raise click.UsageError("--strict is --max-unscored 0; give one of them")
+    check_store_options(options)
     # a check writes nothing, and so needs no file for them
-    if (options["labels"] or options["info"]) and not (options["matrix"] or check):
+    kept = any(options[name] for name in ("matrix", "store_features", "groups"))
+    if (options["labels"] or options["info"]) and not (kept or check):
         raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
+    if options["quantiles"] and not (options["matrix"] or check):
+        raise click.UsageError("--quantiles are kept in the matrix; give --matrix too")
     if threads:
         torch.set_num_threads(threads)
     with Genome(fasta) as genome:
@@ -188,6 +197,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     from mfdvep.scoring.pipeline import score_vcf
 
     scorer = _scorer(genome, options)
+    calibration = calibration_of(options, scorer)
     target = options["output"] or default_output(vcf)
     stats = options["stats"]
     if stats is None and target != "-":
@@ -200,6 +210,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
                 target,
                 stats=stats,
                 regions=regions,
+                calibration=calibration,
                 index=options["write_index"],
                 versions=not options["no_version"],
                 inputs=_also_read(options),
@@ -208,13 +219,11 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
                 **{name: options[name] for name in _PASSED},
             )
     except BrokenPipeError:
-        # who reads has had enough; Python must not complain of it once more when it ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _SIGPIPE
+        return reader_has_gone()
     if not options["quiet"]:
         place = f"{scorer.device.type} in {scorer.precision.name}"
         click.echo(_told(target, summary, place), err=True)
-    if options["labels"] and not options["quiet"]:
+    if options["labels"] and options["matrix"] and not options["quiet"]:
         from mfdvep.cli.enrich import show_summary
 
         show_summary(options["matrix"], options["labels"])
@@ -224,6 +233,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
 def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.vcf import open_vcf
+    from mfdvep.scoring.calibration_use import quantiles_on
     from mfdvep.scoring.check import check_vcf, render
     from mfdvep.scoring.outputs import kept_info
     from mfdvep.scoring.windows import AlleleWindows
@@ -240,6 +250,7 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     n = report.status["OK"]
     try:
         scorer = _scorer(genome, options)
+        quantiles_on(scorer, calibration_of(options, scorer))
     except MfdvepError as error:
         click.echo(f"\nTo run: {n:,} alleles; no estimate of the time: {error}")
         return 1
@@ -274,7 +285,9 @@ def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
 
 def _also_read(options: dict[str, Any]) -> list[Path]:
     """Return the files that the options name to be read, besides VCF and FASTA."""
-    given = [*options["regions_file"], *track_files(options), options["model"]]
+    given = [
+        *options["regions_file"], *track_files(options), *named_table(options), options["model"],
+    ]  # fmt: skip
     paths = [Path(name) for name in given if name]
     inside = [file for path in paths if path.is_dir() for file in path.iterdir()]
     return [path for path in [*paths, *inside] if path.is_file()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfdvep.genomics.variants import trim
-from mfdvep.scoring.effect_file import VariantColumns
+from mfdvep.scoring.variant_file import VariantColumns
 
 Key = tuple[str, int, str, str]
 """Contig without "chr" ("M" for the mitochondrion), 1-based position, REF, ALT, in upper case."""

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from mfdvep.errors import InputError
 from mfdvep.genomics.parquet_variants import COLUMNS
 from mfdvep.model.tracks import TrackTable
-from mfdvep.scoring.effect_file import EffectFile, VariantColumns, check_part, reading, texts_of
-from mfdvep.scoring.tables import RUN_KEY
+from mfdvep.scoring.effect_file import EffectFile, check_part
+from mfdvep.scoring.tables import RUN_KEY, STORE_KEY
+from mfdvep.scoring.variant_file import VariantColumns, reading, texts_of
 
 _VARIANT = ("chrom", "pos", "ref", "alt")
 _NO_SCORES = {*COLUMNS, "tss_dist", "ld_score"}
@@ -182,7 +183,7 @@ def open_scores(path: str | Path, *, exclude: Sequence[str] = ()) -> EffectFile 
     InputError
         See `EffectFile`, `ScoreTable`.
     """
-    if RUN_KEY in (_schema(path).metadata or {}):
+    if {RUN_KEY, STORE_KEY} & set(_schema(path).metadata or {}):
         return EffectFile(path)
     return ScoreTable(path, exclude=exclude)
 

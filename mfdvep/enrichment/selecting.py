@@ -13,7 +13,8 @@ from mfdvep.enrichment.keys import Key, keys_of
 from mfdvep.enrichment.labels import Labels
 from mfdvep.enrichment.score_table import ScoreTable
 from mfdvep.errors import InputError
-from mfdvep.scoring.effect_file import EffectFile, VariantColumns
+from mfdvep.scoring.effect_file import EffectFile
+from mfdvep.scoring.variant_file import VariantColumns
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,22 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
-
-import safetensors.torch
-from safetensors import SafetensorError
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from mfdvep import __version__
 from mfdvep.errors import InputError, ModelError, OutputError
 from mfdvep.files import sha256
 from mfdvep.model.config import ModelConfig
-from mfdvep.model.metadata import MetadataSchema
-from mfdvep.model.mfd import MFDModel
 from mfdvep.model.tracks import TrackTable
+
+# what loads torch is imported with weights only, so that tracks are listed at once
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mfdvep.model.mfd import MFDModel
 
 FORMAT = 1
 DEFAULT_MODEL = "regulome45"
@@ -43,6 +45,11 @@ def bundled_models() -> list[str]:
     return sorted(p.parent.name for p in weights_folder().glob(f"*/{_CONFIG}"))
 
 
+def is_model(folder: str | Path) -> bool:
+    """Return whether a path is a model's folder."""
+    return (Path(folder) / _CONFIG).is_file()
+
+
 def model_folder(name_or_folder: str | Path) -> Path:
     """Return the folder of a model given by bundled name or by path.
 
@@ -52,11 +59,14 @@ def model_folder(name_or_folder: str | Path) -> Path:
         Neither a bundled model nor a folder with a config.json.
     """
     for folder in (Path(name_or_folder), weights_folder() / str(name_or_folder)):
-        if (folder / _CONFIG).is_file():
+        if is_model(folder):
             return folder
+    bundled = bundled_models()
+    near = get_close_matches(str(name_or_folder), bundled, n=3)
+    hint = f"nearest: {', '.join(near)}; " if near else ""
     raise ModelError(
-        f"no model {str(name_or_folder)!r}: not a folder with a {_CONFIG}; "
-        f"bundled models: {', '.join(bundled_models()) or 'none'}"
+        f"no model {str(name_or_folder)!r}: not a folder with a {_CONFIG}; {hint}"
+        f"bundled models: {', '.join(bundled) or 'none'}"
     )
 
 
@@ -73,6 +83,8 @@ def save_model(model: MFDModel, folder: str | Path, *, about: dict[str, Any]) ->
     OutputError
         The folder exists.
     """
+    import safetensors.torch
+
     folder = Path(folder)
     if folder.exists():
         raise OutputError(f"{folder} exists; choose another output or remove it")
@@ -145,6 +157,29 @@ def _compare(path: Path, found: str, expected: str) -> None:
         )
 
 
+def _check_files(folder: Path, config: dict[str, Any], names: Iterable[str]) -> None:
+    """Refuse files of a model's folder that are missing or not what its config.json says."""
+    for name in names:
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder / name}: missing; {_REMEDY}")
+        _compare(folder / name, sha256(folder / name), config["sha256"][name])
+
+
+def load_tracks(name_or_folder: str | Path = DEFAULT_MODEL) -> TrackTable:
+    """Return the table of a model's tracks, checked against its SHA-256; no weights are read.
+
+    Raises
+    ------
+    ModelError
+        No such model; the table is missing or damaged; another format.
+    InputError
+        No table of tracks.
+    """
+    folder = model_folder(name_or_folder)
+    _check_files(folder, read_config(folder), [_TRACKS])
+    return TrackTable.read(folder / _TRACKS)
+
+
 def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
     """Return a model in evaluation mode, on the CPU, its files checked against their SHA-256.
 
@@ -153,12 +188,14 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
     ModelError
         No such model; a file missing or damaged; another format; weights that do not fit.
     """
+    import safetensors.torch
+
+    from mfdvep.model.metadata import MetadataSchema
+    from mfdvep.model.mfd import MFDModel
+
     folder = model_folder(name_or_folder)
     config = read_config(folder)
-    for name in (_WEIGHTS, _TRACKS):
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder / name}: missing; {_REMEDY}")
-        _compare(folder / name, sha256(folder / name), config["sha256"][name])
+    _check_files(folder, config, (_WEIGHTS, _TRACKS))
     try:
         model_config = ModelConfig.from_dict(config["model"], where="model")
         schema = MetadataSchema.from_list(model_config, config["metadata"])
@@ -170,7 +207,7 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
         ) from error
     try:
         state = safetensors.torch.load_file(folder / _WEIGHTS)
-    except SafetensorError as error:
+    except safetensors.SafetensorError as error:
         raise ModelError(f"{folder / _WEIGHTS}: not readable: {error}; {_REMEDY}") from error
     if mismatch := _mismatch(model.state_dict(), state):
         raise ModelError(f"{folder / _WEIGHTS}: does not fit {_CONFIG}: {mismatch}")

@@ -235,14 +235,11 @@ def _float(number: int | float) -> float:
 
 def _column(name: str, table: TrackTable) -> tuple[str, ...]:
     """Return a column's values, (O,)."""
-    if name not in table.columns:
-        near = get_close_matches(name, table.columns, n=3)
-        hint = f"nearest: {', '.join(near)}" if near else f"it has: {', '.join(table.columns)}"
-        raise InputError(
-            f"no column {name!r} in the track table; {hint}; "
-            f"a text stands in quotes: {json.dumps(name, ensure_ascii=False)}"
-        )
-    return table.columns[name]
+    try:
+        return table[name]
+    except InputError as error:
+        quoted = json.dumps(name, ensure_ascii=False)
+        raise InputError(f"{error}; a text stands in quotes: {quoted}") from error
 
 
 def _equals(name: str, column: tuple[str, ...], values: list[str]) -> np.ndarray:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 
 from mfdvep.errors import InputError
+
+ROLL_UP = "group"
+"""First column of a table whose rows are groups of tracks; it has their whole names."""
 
 
 def read_rows(path: str | Path, *, is_header: Callable[[Sequence[str]], bool]) -> list[list[str]]:
@@ -42,6 +48,15 @@ def read_rows(path: str | Path, *, is_header: Callable[[Sequence[str]], bool]) -
     return found
 
 
+def tsv(columns: Mapping[str, Sequence[object]]) -> str:
+    """Return columns of one length as tab-separated lines with a header; tabs in values quoted."""
+    found = StringIO(newline="")
+    writer = csv.writer(found, delimiter="\t", lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return found.getvalue()
+
+
 @dataclass(frozen=True)
 class TrackTable:
     """Metadata of O tracks, column by column; every value is text, '' means not known.
@@ -59,9 +74,9 @@ class TrackTable:
 
     def __getitem__(self, column: str) -> tuple[str, ...]:
         if column not in self.columns:
-            raise InputError(
-                f"no column {column!r} in the track table; it has: {', '.join(self.columns)}"
-            )
+            near = get_close_matches(column, self.columns, n=3)
+            hint = f"nearest: {', '.join(near)}" if near else f"it has: {', '.join(self.columns)}"
+            raise InputError(f"no column {column!r} in the track table; {hint}")
         return self.columns[column]
 
     @classmethod
@@ -91,9 +106,20 @@ class TrackTable:
     def write(self, path: str | Path) -> None:
         """Write the table, tab-separated with a header line, so that `read` gives it back."""
         with open(path, "w", newline="", encoding="utf-8") as handle:
-            writer = csv.writer(handle, delimiter="\t", lineterminator="\n")
-            writer.writerow(self.columns)
-            writer.writerows(zip(*self.columns.values(), strict=True))
+            handle.write(tsv(self.columns))
+
+    def count(self, columns: Sequence[str]) -> list[tuple[tuple[str, ...], int]]:
+        """Return the combinations of values in some columns, each with how many tracks have it.
+
+        The most frequent first, and those as frequent in the order of their values.
+
+        Raises
+        ------
+        InputError
+            No such column.
+        """
+        found = Counter(zip(*(self[column] for column in columns), strict=True))
+        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
 
     def take(self, rows: Iterable[int]) -> TrackTable:
         """Return the table of these rows, in this order."""
@@ -104,9 +130,11 @@ class TrackTable:
     def names(self) -> tuple[str, ...]:
         """One readable name a track: target/biosample/first column, of those that the table has.
 
-        Unique when the first column is.
+        Unique when the first column is; of groups of tracks it is the first column alone.
         """
         first = next(iter(self.columns))
+        if first == ROLL_UP:
+            return self.columns[first]
         parts = [c for c in ("target", "biosample") if c in self.columns and c != first]
         rows = zip(*(self.columns[c] for c in [*parts, first]), strict=True)
         return tuple("/".join(part for part in row if part) for row in rows)

@@ -136,6 +136,11 @@ class ChunkFolder:
         )
         return Finished(record["figures"], record["session"] != self.session) if whole else None
 
+    def figures(self, place: Place) -> dict[str, Any] | None:
+        """Return the figures of a chunk that is finished, None if it is not; nothing is checked."""
+        record = _read_json(self.part(place, "json"))
+        return None if record is None else record["figures"]
+
     def finish(
         self, place: Place, digest: str, kinds: Iterable[str], figures: Mapping[str, Any]
     ) -> None:
@@ -149,6 +154,13 @@ class ChunkFolder:
                 "figures": figures,
             }
             _write_json(self.part(place, "json"), record)
+        except OSError as error:
+            raise _failed(self.folder, error) from error
+
+    def publish(self) -> None:
+        """Record that the outputs are put in place from now on; raises OutputError."""
+        try:
+            (self.folder / "publishing").touch()
         except OSError as error:
             raise _failed(self.folder, error) from error
 
@@ -244,13 +256,6 @@ class ChunkStore(ChunkFolder):
     def is_publishing(folder: Path) -> bool:
         """Return whether the run that a folder holds has begun to put its outputs in place."""
         return (folder / "publishing").exists()
-
-    def publish(self) -> None:
-        """Record that the outputs are put in place from now on; raises OutputError."""
-        try:
-            (self.folder / "publishing").touch()
-        except OSError as error:
-            raise _failed(self.folder, error) from error
 
 
 def _begin(folder: Path, run: Mapping[str, Any], *, but: Collection[str]) -> None:

@@ -1,10 +1,11 @@
 """The Parquet matrix of all effects, and how a Parquet file is written in parts and joined.
 
 The file: one row an ALT with its variant, status, the INFO keys of the input that are kept, as
-text, and three fixed-size lists, one value a track, null where the ALT was not scored. In the
-file's metadata, "mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the
-names of the tracks in the order of the lists, both as JSON. So DuckDB finds an effect by the name
-of its track, null where the ALT was not scored or no track has this name:
+text, and three fixed-size lists, one value a track, null where the ALT was not scored; and three
+more of signed quantiles, if they were asked for, NaN on a track without. In the file's metadata,
+"mfdvep" has the track table and the run's provenance, and "mfdvep.tracks" the names of the tracks
+in the order of the lists, both as JSON. So DuckDB finds an effect by the name of its track, null
+where the ALT was not scored or no track has this name:
 
     SELECT chrom, pos, ref, alt,
            combined[list_position(decode(value)::JSON::VARCHAR[], 'CTCF/K562/X0001')] AS effect
@@ -31,15 +32,19 @@ from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.model.tracks import TrackTable
 from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.effects import KINDS, EffectBatch
+from mfdvep.scoring.groups import LARGEST
 from mfdvep.scoring.tables import (
     VARIANT_FIELDS,
     TableWriter,
     file_metadata,
+    list_column,
     text_column,
     variant_columns,
 )
 
 STORAGE = {"float32": pa.float32(), "float16": pa.float16()}
+QUANTILES = tuple(f"{kind}_quantile" for kind in KINDS)
+"""Names of the lists of quantiles."""
 _ROW_GROUP = 4096  # rows; 22 MB of effects for 442 tracks as float32
 
 
@@ -58,6 +63,8 @@ class EffectWriter(TableWriter):
         of 6e-8 below 6e-5.
     extra
         Names of further columns, of text, which come after the status.
+    lists
+        Names of further lists, one float32 a track, which come last.
 
     Raises
     ------
@@ -75,39 +82,78 @@ class EffectWriter(TableWriter):
         *,
         storage: str = "float32",
         extra: Sequence[str] = (),
+        lists: Sequence[str] = (),
     ) -> None:
         check_extra(extra)
         if storage not in STORAGE:
             raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
         element = pa.field("element", STORAGE[storage], nullable=False)
-        self._type, self._storage = pa.list_(element, len(tracks)), storage
-        lists = [pa.field(kind, self._type) for kind in KINDS]  # null where not scored
+        kind = pa.list_(element, len(tracks))
+        further = pa.list_(pa.field("element", pa.float32(), nullable=False), len(tracks))
+        self._types = [*[kind] * len(KINDS), *[further] * len(lists)]
+        names = [*KINDS, *lists]
+        columns = [pa.field(*pair) for pair in zip(names, self._types, strict=True)]
         texts = [pa.field(name, pa.string()) for name in extra]
+        split = names if storage == "float32" else lists
         about = None if provenance is None else {**provenance, "storage": storage}
         metadata = file_metadata(tracks, about)
         super().__init__(
             path,
-            pa.schema([*VARIANT_FIELDS, *texts, *lists], metadata),
+            pa.schema([*VARIANT_FIELDS, *texts, *columns], metadata),
             row_group=_ROW_GROUP,
             # float16 would shrink by a fifth, but DuckDB 2.0 does not read it split
-            split=[f"{kind}.list.element" for kind in KINDS] if storage == "float32" else [],
+            split=[f"{name}.list.element" for name in split],
         )
 
-    def write(self, batch: EffectBatch, extra: Sequence[Sequence[str | None]] = ()) -> None:
-        """Append the rows of a batch, with a text a row, or None, for each further column."""
-        missing = pa.array(~batch.scored)
+    def write(
+        self,
+        batch: EffectBatch,
+        extra: Sequence[Sequence[str | None]] = (),
+        lists: Sequence[np.ndarray] = (),
+    ) -> None:
+        """Append the rows of a batch.
+
+        Parameters
+        ----------
+        batch
+            n alleles on O tracks.
+        extra
+            For each further column n texts, or None.
+        lists
+            For each further list float32 (n, O); null where an allele was not scored.
+        """
         columns = [*variant_columns(batch), *map(text_column, extra)]
-        for kind in KINDS:
-            values = pa.array(getattr(batch, kind).astype(self._storage).reshape(-1))
-            columns.append(pa.FixedSizeListArray.from_arrays(values, type=self._type, mask=missing))
-        self.add(pa.Table.from_arrays(columns, schema=self.schema))
+        kinds = [getattr(batch, kind) for kind in KINDS]
+        self.write_rows(columns, [*kinds, *lists], batch.scored)
+
+    def write_rows(
+        self, columns: Sequence[pa.Array], lists: Sequence[np.ndarray], scored: np.ndarray
+    ) -> None:
+        """Append n rows.
+
+        Parameters
+        ----------
+        columns
+            Those of the variants, and the further ones.
+        lists
+            float32 (n, O): of each of `KINDS`, then the further ones.
+        scored
+            bool (n,): which rows have effects.
+        """
+        found = [
+            list_column(values.astype(kind.value_type.to_pandas_dtype()), kind, scored)
+            for values, kind in zip(lists, self._types, strict=True)
+        ]
+        self.add(pa.Table.from_arrays([*columns, *found], schema=self.schema))
 
 
-def check_extra(names: Sequence[str]) -> None:
-    """Raise InputError for a further column that would be another, or part of a list of effects."""
-    own = {*(f.name for f in VARIANT_FIELDS), *KINDS}
+def check_extra(
+    names: Sequence[str], lists: Sequence[str] = (*KINDS, *LARGEST, *QUANTILES)
+) -> None:
+    """Raise InputError for a further column that would be another, or part of one of the lists."""
+    own = {*(f.name for f in VARIANT_FIELDS), *lists}
     for name in names:
-        if name in own or name.partition(".")[0] in KINDS:
+        if name in own or name.partition(".")[0] in lists:
             raise InputError(
                 f"INFO {name}: the matrix has a column of its own named {name.partition('.')[0]}; "
                 "rename the key: bcftools annotate --rename-annots"
@@ -122,6 +168,7 @@ def join_matrices(
     provenance: dict[str, Any],
     storage: str = "float32",
     extra: Sequence[str] = (),
+    lists: Sequence[str] = (),
 ) -> None:
     """Write the rows of the parts, in order, as one matrix, even if there are none.
 
@@ -131,8 +178,8 @@ def join_matrices(
     Parameters
     ----------
     parts
-        Written by `EffectWriter` with as many tracks, the same storage and further columns.
-    path, tracks, provenance, storage, extra
+        Written by `EffectWriter` with as many tracks, the same storage, further columns and lists.
+    path, tracks, provenance, storage, extra, lists
         As for `EffectWriter`.
 
     Raises
@@ -142,7 +189,8 @@ def join_matrices(
     OutputError
         A part that cannot be read or has other columns; the file cannot be written.
     """
-    with EffectWriter(path, tracks, provenance, storage=storage, extra=extra) as writer:
+    options: dict[str, Any] = {"storage": storage, "extra": extra, "lists": lists}
+    with EffectWriter(path, tracks, provenance, **options) as writer:
         for part in parts:
             writer.append(part)
 
@@ -159,7 +207,7 @@ def read_effects(path: str | Path) -> EffectBatch:
     names = ("chrom", "pos", "ref", "alt", "record", "allele")
     rows = zip(*(file.column(name).to_pylist() for name in names), strict=True)
     every = np.ones(len(file), dtype=bool)
-    effects = {
+    effects: dict[str, Any] = {
         kind: np.ascontiguousarray(file.effects(kind, slice(None), every).T) for kind in KINDS
     }
     return EffectBatch(

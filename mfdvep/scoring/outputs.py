@@ -21,8 +21,9 @@ from mfdvep.genomics.variants import VariantStatus
 from mfdvep.genomics.vcf_output import Annotated, VcfOutput
 from mfdvep.model.tracks import TrackTable
 from mfdvep.scoring.annotation import info_values
+from mfdvep.scoring.calibration import TrackQuantiles
 from mfdvep.scoring.effects import EffectBatch
-from mfdvep.scoring.matrix import EffectWriter, check_extra, join_matrices
+from mfdvep.scoring.matrix import QUANTILES, EffectWriter, check_extra, join_matrices
 from mfdvep.scoring.reading import Chunk
 from mfdvep.scoring.sparse import LongWriter, join_long
 
@@ -43,11 +44,14 @@ class Scored:
         One row an ALT.
     selected
         For each row, the tracks that are listed.
+    quantiles
+        What gives those of the effects; None where no background is known.
     """
 
     chunk: Chunk
     batch: EffectBatch
     selected: Sequence[np.ndarray]
+    quantiles: TrackQuantiles | None = None
 
 
 class Sink(Protocol):
@@ -85,36 +89,39 @@ class VcfSink:
         return self._output.text(self._annotated(scored))
 
     def _annotated(self, scored: Scored) -> Annotated:
-        values = info_values(scored.batch, scored.selected, self._names)
+        values = info_values(scored.batch, scored.selected, self._names, scored.quantiles)
         return zip(scored.chunk.records, values, strict=True)
 
 
 class MatrixSink:
-    """The Parquet matrix of all effects, with the INFO keys that are kept."""
+    """The Parquet matrix of all effects, with the INFO keys that are kept, and quantiles or not."""
 
     def __init__(
-        self, tracks: TrackTable, provenance: dict[str, Any], storage: str, info: InfoColumns
+        self,
+        tracks: TrackTable,
+        provenance: dict[str, Any],
+        storage: str,
+        info: InfoColumns,
+        *,
+        quantiles: bool,
     ) -> None:
-        self._tracks, self._provenance, self._storage = tracks, provenance, storage
-        self._info = info
+        self._tracks, self._provenance, self._info = tracks, provenance, info
+        lists = QUANTILES if quantiles else ()
+        self._options: dict[str, Any] = {"storage": storage, "extra": info.keys, "lists": lists}
 
     def write(self, part: Path, scored: Scored) -> None:
         """See `EffectWriter`, `InfoColumns.values`."""
         extra = self._info.values(scored.chunk.records)
-        options: dict[str, Any] = {"storage": self._storage, "extra": self._info.keys}
-        with EffectWriter(part, self._tracks, None, **options) as writer:
-            writer.write(scored.batch, extra)
+        lists: list[np.ndarray] = []
+        if self._options["lists"] and scored.quantiles is not None:
+            lists = scored.quantiles.every(scored.batch)
+        with EffectWriter(part, self._tracks, None, **self._options) as writer:
+            writer.write(scored.batch, extra, lists)
 
     def join(self, parts: Iterable[Path], path: Path) -> None:
         """See `join_matrices`."""
-        join_matrices(
-            parts,
-            path,
-            tracks=self._tracks,
-            provenance=self._provenance,
-            storage=self._storage,
-            extra=self._info.keys,
-        )
+        about: dict[str, Any] = {"tracks": self._tracks, "provenance": self._provenance}
+        join_matrices(parts, path, **about, **self._options)
 
 
 class LongSink:
@@ -126,7 +133,7 @@ class LongSink:
     def write(self, part: Path, scored: Scored) -> None:
         """See `LongWriter`."""
         with LongWriter(part, self._tracks, None) as writer:
-            writer.write(scored.batch, scored.selected)
+            writer.write(scored.batch, scored.selected, scored.quantiles)
 
     def join(self, parts: Iterable[Path], path: Path) -> None:
         """See `join_long`."""
@@ -213,10 +220,11 @@ def tables_of(
     *,
     storage: str,
     info: InfoColumns,
+    quantiles: bool,
 ) -> dict[str, Sink]:
     """Return the sinks of the kinds that are tables: "matrix", "long", "skipped"."""
     sinks: dict[str, Sink] = {
-        "matrix": MatrixSink(tracks, provenance, storage, info),
+        "matrix": MatrixSink(tracks, provenance, storage, info, quantiles=quantiles),
         "long": LongSink(tracks, provenance),
         "skipped": SkippedSink(),
     }

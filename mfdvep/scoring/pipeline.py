@@ -1,18 +1,15 @@
-"""A VCF in; an annotated VCF, tables and a run record out: read -> score -> write, in chunks.
+"""A VCF in; an annotated VCF, tables and a run record out.
 
-The three overlap: one thread reads and checks, this one runs the model, another writes. What a
-chunk gives is kept in a folder until all are done, so that a run can be resumed.
+The run is planned, its chunks are scored here or on the workers of a cluster, and what they give
+is kept in a folder until all are done, so that a run can be resumed; then it is put in place.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,73 +17,48 @@ from mfdvep.errors import InputError
 from mfdvep.genomics.bcf import quiet_htslib
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.vcf import open_vcf
-from mfdvep.genomics.vcf_output import VcfOutput
-from mfdvep.overlap import ahead
 from mfdvep.scoring.annotation import header_lines
-from mfdvep.scoring.chunks import ChunkStore, Finished, Place
+from mfdvep.scoring.calibration import Calibration
+from mfdvep.scoring.calibration_use import quantiles_on
+from mfdvep.scoring.chunks import ChunkStore, Place
+from mfdvep.scoring.cluster import ClusterScorer
+from mfdvep.scoring.group_sink import GroupSink
+from mfdvep.scoring.groups import TrackGroups
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.matrix import STORAGE
-from mfdvep.scoring.outputs import Scored, VcfSink, kept_info, tables_of, to_standard_output
+from mfdvep.scoring.outputs import kept_info, tables_of
 from mfdvep.scoring.provenance import run_identity, run_provenance, without_versions
-from mfdvep.scoring.publishing import Outputs
-from mfdvep.scoring.reading import Chunk, in_order, read_chunks
-from mfdvep.scoring.report import multiqc, run_record
+from mfdvep.scoring.report import RunSummary, multiqc, run_record
 from mfdvep.scoring.scorer import Scorer
-from mfdvep.scoring.sparse import select_tracks
+from mfdvep.scoring.store_sink import StoreSink
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
+from mfdvep.scoring.work import Work
 
 CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 3 s with two cores, and half a second
-
-_BEHIND = 2  # chunks that may wait to be written
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """What a run did; the counts of statuses sum to the alleles.
-
-    Attributes
-    ----------
-    records, alleles
-        Read; a record without an ALT counts as one allele.
-    status
-        Status name -> number of alleles.
-    unscored
-        Alleles that have a status other than OK and NO_ALT.
-    contigs
-        Contig names of the VCF that the reference spells otherwise -> the reference's name.
-    seconds
-        Wall time of this process.
-    resumed
-        Records whose scores an earlier process had finished.
-    record
-        The whole run record, as in OUT.stats.json.
-    """
-
-    records: int
-    alleles: int
-    status: dict[str, int]
-    unscored: int
-    contigs: dict[str, str]
-    seconds: float
-    resumed: int
-    record: dict[str, Any]
+SECTION_CHUNKS = 16  # about so many chunks are a section of an indexed file
 
 
 def score_vcf(
     vcf: str | Path,
-    scorer: Scorer,
+    scorer: Scorer | ClusterScorer,
     output: str | Path,
     *,
     matrix: str | Path | None = None,
     long: str | Path | None = None,
+    store_features: str | Path | None = None,
+    groups: str | Path | None = None,
     stats: str | Path | None = None,
     regions: Regions | None = None,
     top_k: int = 3,
     min_abs: float = 0.0,
     storage: str = "float32",
+    store_type: str = "float32",
+    group_by: Sequence[str] = (),
     labels: str | None = None,
     info: Sequence[str] = (),
+    calibration: Calibration | None = None,
+    quantiles: bool = False,
     index: bool = False,
     replace: bool = False,
     resume: bool = False,
@@ -94,7 +66,7 @@ def score_vcf(
     inputs: Sequence[str | Path] = (),
     versions: bool = True,
     command: str = "",
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Callable[..., None] | None = None,
 ) -> RunSummary:
     """Annotate every record of a VCF, in order, and return the counts of what was done.
 
@@ -102,10 +74,17 @@ def score_vcf(
     ----------
     vcf
         VCF, VCF.gz, BCF or "-".
+    scorer
+        Computes in this process, or on the workers of a cluster; the files are the same.
     output
         NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text.
     matrix, long
         Parquet files: all effects, one row an ALT; and the listed tracks alone, one row a track.
+    store_features
+        Parquet file of the alleles' latent features, from which `query_store` has the effects on
+        any track later, on the logit scale.
+    groups
+        Parquet file of one effect a group of tracks, mean and largest; see `TrackGroups`.
     stats
         NAME.stats.json: the run record; beside it NAME.skipped.tsv, every allele that has no
         score with the reason, and NAME_mqc.json for MultiQC.
@@ -116,11 +95,20 @@ def score_vcf(
         size, of those with at least `min_abs`.
     storage
         Of the matrix: "float32" or "float16".
+    store_type
+        Of the feature store, likewise; differences are taken before.
+    group_by
+        Columns of the track table whose values a group of `groups` has in common.
     labels
-        An INFO key that says what each ALT is, such as causal or neutral: the matrix keeps it, and
-        MATCH and ELEMENT where the header declares them.
+        An INFO key that says what each ALT is, such as causal or neutral: the matrix, the store
+        and the groups keep it, and MATCH and ELEMENT where the header declares them.
     info
-        INFO keys that the matrix keeps: columns of text under their names; of a Flag "1" and "0".
+        INFO keys that they keep: columns of text under their names; of a Flag "1" and "0".
+    calibration
+        Sizes of effects of a background, which give effects signed quantiles: MFD_Q, MFD_BIO_Q and
+        MFD_TECH_Q, the QUANTILE of listed tracks, and a column of `long`.
+    quantiles
+        Whether the matrix has those of all effects, as further lists.
     index
         Write the index of the output; the records must be sorted.
     replace
@@ -137,16 +125,20 @@ def score_vcf(
     command
         For the files' provenance.
     progress
-        Called with the number of records done, and None for the unknown total.
+        Called with the number of records done, their total or None while that is not known, and
+        what else can be shown, name -> number.
 
     Raises
     ------
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
         annotated already; not sorted, if it is to be indexed; its header declares no such INFO
-        key, or a record has not one value an ALT of it, see `InfoColumns`.
+        key, or a record has not one value an ALT of it, see `InfoColumns`; no such column to
+        group by; see `quantiles_on`.
     ModelError
         The model gave a value that is not finite, or has too little memory.
+    ClusterError
+        See `ClusterScorer`.
     OutputError
         See `check_outputs`, `ChunkStore`; an output cannot be written. None is half-written.
     BrokenPipeError
@@ -157,21 +149,37 @@ def score_vcf(
         raise InputError(f"top_k {top_k}, min_abs {min_abs}; expected numbers of at least 0")
     if storage not in STORAGE:
         raise InputError(f"storage {storage!r}; expected {' or '.join(STORAGE)}")
-    if matrix is None and (labels is not None or info):
+    if not any((matrix, store_features, groups)) and (labels is not None or info):
         raise InputError("labels and info are columns of the matrix; give matrix a file")
+    if groups is None and group_by:
+        raise InputError("group_by is of the groups; give groups a file")
+    if isinstance(scorer, ClusterScorer):
+        for file in (output, matrix, long, store_features, groups, stats):
+            scorer.check_output(output if file is None else file)
+    rolled = None if groups is None else TrackGroups.of(scorer.tracks, group_by)
+    ruler = quantiles_on(scorer, calibration, in_matrix=quantiles, matrix=matrix)
     with ExitStack() as stack:
         stack.enter_context(quiet_htslib())
-        reader = stack.enter_context(open_vcf(vcf, regions=regions))
+        size = CHUNK_ALLELES[scorer.device.type]
+        reader = stack.enter_context(
+            open_vcf(vcf, regions=regions, section_size=SECTION_CHUNKS * size)
+        )
         targets = Targets.of(
-            output, matrix=matrix, long=long, stats=stats, index=index, contigs=reader.contigs
+            output,
+            matrix=matrix,
+            long=long,
+            features=store_features,
+            groups=groups,
+            stats=stats,
+            index=index,
+            contigs=reader.contigs,
         )
         fasta = scorer.windows.genome.path
         read = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
+        read += [calibration.path] if calibration is not None and calibration.path else []
         targets.check([*read, *inputs], force=force, resume=resume)
         kept_keys = kept_info(reader.header_lines, info, labels=labels, name=reader.name)
         records = check_reference(reader, scorer.windows, vcf)
-        if index:
-            records = in_order(records, reader.name)
         provenance = run_provenance(
             scorer,
             command=command,
@@ -179,8 +187,8 @@ def score_vcf(
             top_k=top_k,
             min_abs=min_abs,
             storage=storage,
+            calibration=None if ruler is None else ruler.record,
         )
-        size = CHUNK_ALLELES[scorer.device.type]
         store = None
         if targets.folder is not None:
             run = run_identity(
@@ -191,7 +199,11 @@ def score_vcf(
                 replace=replace,
                 versions=versions,
                 info=kept_keys.keys,
+                store_type=store_type,
+                group_by=list(group_by),
+                quantiles=quantiles,
                 chunk=size,
+                sections=reader.sections,
             )
             kept = "vcf" in targets.files  # who reads a stream wants it from its start
             store = ChunkStore(
@@ -205,33 +217,52 @@ def score_vcf(
             provenance["command"] = store.command
         if not versions:
             provenance = without_versions(provenance)
-        form = VcfOutput(
-            output,
-            reader.header_lines,
-            header_lines(provenance),
-            folder=targets.folder or Path(),
-            replace=replace,
-        )
         tables = tables_of(
-            targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys
+            targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys,
+            quantiles=quantiles,
+        )  # fmt: skip
+        if store_features is not None:
+            tables["features"] = StoreSink(scorer.n_latent, provenance, store_type, kept_keys)
+        if rolled is not None:
+            tables["groups"] = GroupSink(rolled, provenance, kept_keys)
+        work = Work(
+            vcf=vcf,
+            regions=regions,
+            max_alleles=size,
+            is_sorted=index,
+            top_k=top_k,
+            min_abs=min_abs,
+            features=store_features is not None,
+            quantiles=ruler,
+            targets=targets,
+            tables=tables,
+            output=output,
+            header_lines=reader.header_lines,
+            added_lines=header_lines(provenance),
+            replace=replace,
+            tracks=scorer.tracks,
         )
-        outputs = Outputs(targets, store, VcfSink(form, scorer.tracks), tables)
-        chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
-        stack.enter_context(closing(chunks))
-        scored = _scored(chunks, scorer, outputs, top_k=top_k, min_abs=min_abs)
-        tally, places, n_resumed = Tally.empty(), [], 0
-        for place, part, was_resumed in stack.enter_context(closing(scored)):
-            tally = tally.merge(part)
-            places.append(place)
-            n_resumed += part.n_records if was_resumed else 0
+        outputs = work.outputs(store, targets.folder or Path())
+        if not isinstance(scorer, ClusterScorer):
+            all_done = work.done(records, scorer, outputs, name=reader.name)
+        elif store is not None:  # it is for an output that is a file
+            all_done = scorer.done(work, reader, records, store)
+        tally, n_resumed = Tally.empty(), 0
+        places: list[Place] = []
+        for done in stack.enter_context(closing(all_done)):
+            tally = tally.merge(done.tally)
+            places += done.places
+            n_resumed += done.n_resumed
             if progress is not None:
-                progress(tally.n_records, None)
+                progress(tally.n_records, done.total, done.figures)
         seconds = time.monotonic() - began
-        timing = {
+        timing: dict[str, Any] = {
             "seconds": seconds,
             "records_resumed": n_resumed,
             "records_per_second": (tally.n_records - n_resumed) / seconds,
         }
+        if isinstance(scorer, ClusterScorer):
+            timing["workers"] = scorer.rates()
         record = run_record(tally, provenance=provenance, timing=timing if versions else None)
         name = Path(reader.name).name
         outputs.publish(sorted(places), {"stats": record, "multiqc": multiqc(tally, sample=name)})
@@ -245,38 +276,3 @@ def score_vcf(
         resumed=n_resumed,
         record=record,
     )
-
-
-def _scored(
-    chunks: Iterable[Chunk], scorer: Scorer, outputs: Outputs, *, top_k: int, min_abs: float
-) -> Generator[tuple[Place, Tally, bool], None, None]:
-    """Score chunks and have them written; yield each one's tally, and whether it was resumed.
-
-    The model runs in this thread, so that an interrupt ends it at once; another one writes.
-    """
-    pool = ThreadPoolExecutor(1, "writer")
-    waiting: deque[tuple[Place, Future[tuple[Tally, bytes]]]] = deque()
-
-    def written() -> tuple[Place, Tally, bool]:
-        place, writing = waiting.popleft()
-        tally, text = writing.result()
-        if text:
-            to_standard_output(text)
-        return place, tally, False
-
-    try:
-        for chunk in chunks:
-            if isinstance(chunk.content, Finished):
-                tally = Tally.from_json(chunk.content.figures)
-                yield chunk.place, tally, chunk.content.resumed
-                continue
-            batch = scorer.score_prepared(chunk.content)
-            selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
-            writing = pool.submit(outputs.write, Scored(chunk, batch, selected))
-            waiting.append((chunk.place, writing))
-            if len(waiting) > _BEHIND:
-                yield written()
-        while waiting:
-            yield written()
-    finally:
-        pool.shutdown()  # writes what is scored, so that it is not lost

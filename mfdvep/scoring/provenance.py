@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mfdvep import __version__
 from mfdvep.genomics.regions import Regions
+from mfdvep.genomics.sections import Section
 from mfdvep.genomics.text import CODEC
-from mfdvep.scoring.scorer import Scorer
+from mfdvep.scoring.scorer import ScorerFace
 
 _OF_THE_MACHINE = ("mfdvep", "command", "torch")
 
 
 def run_provenance(
-    scorer: Scorer,
+    scorer: ScorerFace,
     *,
     command: str,
     regions: Regions | None,
     top_k: int,
     min_abs: float,
     storage: str,
+    calibration: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Return what the numbers of a run depend on, as JSON has it.
 
@@ -32,6 +34,8 @@ def run_provenance(
         As typed; "" from Python.
     regions, top_k, min_abs, storage
         See `score_vcf`.
+    calibration
+        What is written of the table of quantiles, see `TrackQuantiles.record`; None for none.
     """
     return {
         "mfdvep": __version__,
@@ -44,6 +48,7 @@ def run_provenance(
         "top_k": top_k,
         "min_abs": min_abs,
         "storage": storage,
+        "calibration": calibration,
     }
 
 
@@ -54,10 +59,11 @@ def without_versions(provenance: dict[str, Any]) -> dict[str, Any]:
 
 def run_identity(
     provenance: dict[str, Any],
-    scorer: Scorer,
+    scorer: ScorerFace,
     header: Iterable[str],
     *,
     outputs: Mapping[str, str],
+    sections: Sequence[Section],
     **options: Any,
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on where it stopped, as `ChunkStore` takes it.
@@ -68,6 +74,8 @@ def run_identity(
         Lines of the input's header.
     outputs
         Use -> path of each, from where they all move together.
+    sections
+        Of the input.
     options
         Whatever else the bytes of the files depend on.
     """
@@ -76,12 +84,14 @@ def run_identity(
         **provenance,
         "size of the FASTA": file.st_size,
         "time of change of the FASTA": file.st_mtime_ns,
-        "header of the VCF": _digest(header),
-        "tracks": _digest(scorer.tracks.names),
+        "header of the VCF": digest(header),
+        "tracks": digest(scorer.tracks.names),
         "outputs": dict(outputs),
+        "sections of the VCF": [len(sections), digest(map(repr, sections))],
         **options,
     }
 
 
-def _digest(lines: Iterable[str]) -> str:
+def digest(lines: Iterable[str]) -> str:
+    """Return the SHA-256 of lines, in hexadecimal."""
     return hashlib.sha256("\n".join(lines).encode(**CODEC)).hexdigest()

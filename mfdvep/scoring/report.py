@@ -1,14 +1,46 @@
-"""The record of a run as JSON has it, and its alleles by status as MultiQC shows them."""
+"""What a run did: summed up, as JSON has it, and its alleles by status as MultiQC shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mfdvep.scoring.tally import QUANTILE_ERROR, Histogram, Tally
 
 QUANTILES = ("0.001", "0.01", "0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99", "0.999")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did; the counts of statuses sum to the alleles.
+
+    Attributes
+    ----------
+    records, alleles
+        Read; a record without an ALT counts as one allele.
+    status
+        Status name -> number of alleles.
+    unscored
+        Alleles that have a status other than OK and NO_ALT.
+    contigs
+        Contig names of the VCF that the reference spells otherwise -> the reference's name.
+    seconds
+        Wall time of this process.
+    resumed
+        Records whose scores an earlier process had finished.
+    record
+        The whole run record, as in OUT.stats.json.
+    """
+
+    records: int
+    alleles: int
+    status: dict[str, int]
+    unscored: int
+    contigs: dict[str, str]
+    seconds: float
+    resumed: int
+    record: dict[str, Any]
 
 
 def run_record(
@@ -30,7 +62,8 @@ def run_record(
     dict
         "records", "alleles", "status" (sums to "alleles"), "unscored", "contigs" (name in the VCF
         -> in the reference, where they differ); "effects": kind -> population (see `Tally`) ->
-        "n" and "quantiles", null for those of nothing; "quantile_error"; "top"; and what was given.
+        "n" and "quantiles", null for those of nothing; "technical_share": population -> the same;
+        "quantile_error"; "top"; and what was given.
     """
     return {
         "records": tally.n_records,
@@ -42,6 +75,7 @@ def run_record(
             kind: {name: _distribution(histogram) for name, histogram in populations.items()}
             for kind, populations in tally.histograms.items()
         },
+        "technical_share": {name: _distribution(share) for name, share in tally.shares.items()},
         "quantile_error": f"each quantile is within {QUANTILE_ERROR:.1%} of its value; 0 is exact",
         "top": [asdict(allele) for allele in tally.top],
         "provenance": dict(provenance),

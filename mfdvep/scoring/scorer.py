@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,12 +16,30 @@ from mfdvep.genomics.sequences import CENTRE, WINDOW_BASES
 from mfdvep.genomics.variants import Variant
 from mfdvep.model.device import Precision, fetching, pick_device, windows_at_once
 from mfdvep.model.mfd import MFDModel
-from mfdvep.scoring.effects import EffectBatch
+from mfdvep.model.tracks import TrackTable
+from mfdvep.scoring.effects import AlleleFeatures, EffectBatch
 from mfdvep.scoring.engines import ENGINES
 from mfdvep.scoring.swap import Head
 from mfdvep.scoring.windows import AlleleWindows, Change, Prepared
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
+
+
+class ScorerFace(Protocol):
+    """What a run asks of a scorer, wherever it computes; see `Scorer`."""
+
+    windows: AlleleWindows
+    tracks: TrackTable
+    n_latent: int
+    device: Any
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What, with the model and the reference, makes the numbers what they are."""
+
+    @property
+    def model_provenance(self) -> dict[str, str]:
+        """Name and sha256 of the model's weights."""
 
 
 class Scorer:
@@ -103,6 +121,7 @@ class Scorer:
         rows = list(range(len(model.tracks)) if tracks is None else tracks)
         self._head = Head(self._model, rows, scale)
         self.tracks = model.tracks.take(rows)
+        self.n_latent = model.config.n_latent
         self._engine = ENGINES[engine](self._model.trunk, self.windows, self.precision.dtype)
         self._size = self.batch_size  # until memory is short
 
@@ -127,39 +146,53 @@ class Scorer:
         """Name and sha256 of the model's weights; "unsaved" for one that was not loaded."""
         return dict(self._model.provenance)
 
-    def score(self, variants: Sequence[Variant]) -> EffectBatch:
+    def score(self, variants: Sequence[Variant], *, features: bool = False) -> EffectBatch:
         """Return the effects of variants, in their order; a status says why one has none.
+
+        Parameters
+        ----------
+        features
+            Whether the batch has the latent features too.
 
         Raises
         ------
         InputError, ModelError
             As for `AlleleWindows.prepare` and `score_prepared`.
         """
-        return self.score_prepared(self.windows.prepare(variants))
+        return self.score_prepared(self.windows.prepare(variants), features=features)
 
-    def score_prepared(self, prepared: Prepared) -> EffectBatch:
+    def score_prepared(self, prepared: Prepared, *, features: bool = False) -> EffectBatch:
         """Return the effects of variants whose changes have been found by `self.windows`.
+
+        They are the same numbers with and without the features.
 
         Raises
         ------
         ModelError
             The model gave a value that is not finite, or has too little memory.
         """
-        effects = np.full((3, len(prepared.variants), len(self.tracks)), np.nan, dtype=np.float32)
+        effects = self._empty(3, prepared, len(self.tracks))
+        latent = self._empty(2, prepared, self.n_latent) if features else None
         changes = {i: change for i, change in enumerate(prepared.changes) if change is not None}
         scored = list(changes)
         # zero by definition; a change of length is computed apart and may round differently
-        silent = [i for i, change in changes.items() if self.windows.is_silent(change)]
-        effects[:, silent] = 0
+        silent = {i: change for i, change in changes.items() if self.windows.is_silent(change)}
+        effects[:, list(silent)] = 0
         for i in silent:
             del changes[i]
-        for of, found in self._effects(changes):
-            effects[:, of] = found
-        if not np.isfinite(effects[:, scored]).all():
-            raise ModelError(
-                f"the model gave an effect that is not finite in {self.precision.name}; its "
-                "weights are damaged, or too large for that precision (try --precision float32)"
-            )
+        for of, found in self._found(changes, features):
+            effects[:, of] = found[0]
+            if latent is not None:
+                latent[:, of] = found[1]
+        if latent is not None:
+            for of, found in self._found({i: _some_snv(c) for i, c in silent.items()}, features):
+                latent[0, of], latent[1, of] = found[1][0], 0
+        for values in (effects, latent):
+            if values is not None and not np.isfinite(values[:, scored]).all():
+                raise ModelError(
+                    f"the model gave an effect that is not finite in {self.precision.name}; its "
+                    "weights are damaged, or too large for that precision (try --precision float32)"
+                )
         combined, biological, technical = effects
         return EffectBatch(
             prepared.variants,
@@ -169,7 +202,12 @@ class Scorer:
             technical,
             tracks=self.tracks,
             provenance=self.provenance,
+            features=None if latent is None else AlleleFeatures(*latent),
         )
+
+    @staticmethod
+    def _empty(n_kinds: int, prepared: Prepared, width: int) -> np.ndarray:
+        return np.full((n_kinds, len(prepared.variants), width), np.nan, dtype=np.float32)
 
     def alleles_per_second(self) -> float:
         """Return how many SNVs a second are scored here, from half a second of random ones."""
@@ -184,19 +222,24 @@ class Scorer:
                 # contigs of their own, so that nothing is shared between them
                 changes[i] = Change(str(i), at, 1, (codes[at : at + 1] + 1) % 4, at, codes)
             began = time.perf_counter()
-            list(self._effects(changes))
+            list(self._found(changes))
             took = time.perf_counter() - began
             if took > 0.5 or len(changes) > 10_000:
                 return len(changes) / took
 
-    def _effects(self, changes: dict[int, Change]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield keys (n,) and effects (3 kinds, n, O) of all changes, with what memory there is."""
+    def _found(
+        self, changes: dict[int, Change], features: bool = False
+    ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """Yield keys (n,) and what is found of all changes, with what memory there is.
+
+        That is effects (3 kinds, n, O) and, if they are asked for, features (2, n, C).
+        """
         todo = dict(changes)
         while todo:
             keys, lacking = np.array(list(todo)), ""
             try:
                 with torch.inference_mode(), self.precision.in_force():
-                    for of, found in self._computed(list(todo.values())):
+                    for of, found in self._computed(list(todo.values()), features):
                         yield keys[of], found
                         for key in keys[of]:
                             del todo[key]
@@ -210,20 +253,23 @@ class Scorer:
             if lacking:  # here the error, and what its traceback holds, is gone
                 self._halve(lacking)
 
-    def _computed(self, changes: list[Change]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield indices (n,) and effects (3, n, O).
+    def _computed(
+        self, changes: list[Change], features: bool
+    ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+        """Yield indices (n,) and what `_found` yields of them.
 
         Always one batch behind, so that a GPU has the next one while this one is used.
         """
         before = None
+        made = [self._head.effects, *([self._head.features] if features else [])]
         for of, pairs in self._engine.pairs(changes, self._size):
-            found = self._head.effects(pairs, n_strands=self.windows.n_strands, n=len(of))
-            fetched = fetching(found)
+            found = [make(pairs, n_strands=self.windows.n_strands, n=len(of)) for make in made]
+            fetched = [fetching(each) for each in found]
             if before is not None:
-                yield before[0], before[1]()
+                yield before[0], [fetch() for fetch in before[1]]
             before = of, fetched
         if before is not None:
-            yield before[0], before[1]()
+            yield before[0], [fetch() for fetch in before[1]]
 
     def _halve(self, lacking: str) -> None:
         """Go on with half as many windows at once; say so the first time."""
@@ -242,3 +288,10 @@ class Scorer:
                 stacklevel=2,
             )
         self._size //= 2
+
+
+def _some_snv(change: Change) -> Change:
+    """Return an SNV with the same windows with REF, which an engine computes beside a change."""
+    at = change.at
+    alt = (change.reference[at : at + 1] + 1) % 4
+    return Change(change.contig, change.start, 1, alt, at, change.reference)

@@ -1,8 +1,9 @@
 """The tracks that are listed for an allele, and the Parquet table that has a row for each of them.
 
-The file: one row an ALT and listed track with the ALT's variant, its status, the name of the track
-and the three effects; the rows of an ALT lie together, the largest effect first. An ALT with
-nothing listed has one row without track and effects. The file's metadata is that of the matrix.
+The file: one row an ALT and listed track with the ALT's variant, its status, the name of the track,
+the three effects, the technical share of them, and the signed quantile of the combined one, null
+where no background has it; the rows of an ALT lie together, the largest effect first. An ALT with
+nothing listed has one row, which ends with its status. The file's metadata is that of the matrix.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import pyarrow as pa
 
 from mfdvep.errors import InputError
 from mfdvep.model.tracks import TrackTable
-from mfdvep.scoring.effects import KINDS, EffectBatch
+from mfdvep.scoring.calibration import TrackQuantiles
+from mfdvep.scoring.effects import KINDS, EffectBatch, technical_share
 from mfdvep.scoring.tables import VARIANT_FIELDS, TableWriter, file_metadata, variant_columns
 
 _ROW_GROUP = 1 << 14  # rows; of eight times as many, a join held 60 MiB more
 _TRACK = pa.dictionary(pa.int32(), pa.string())
+_NUMBERS = (*KINDS, "technical_share", "quantile")
 _FIELDS = (
     *VARIANT_FIELDS,
     pa.field("track", _TRACK),
-    *(pa.field(kind, pa.float32()) for kind in KINDS),
+    *(pa.field(name, pa.float32()) for name in _NUMBERS),
 )
 
 
@@ -94,9 +97,14 @@ class LongWriter(TableWriter):
     ) -> None:
         self._names = pa.array(tracks.names, pa.string()).dictionary_encode()
         schema = pa.schema(_FIELDS, file_metadata(tracks, provenance))
-        super().__init__(path, schema, row_group=_ROW_GROUP, split=KINDS)
+        super().__init__(path, schema, row_group=_ROW_GROUP, split=_NUMBERS)
 
-    def write(self, batch: EffectBatch, selected: Sequence[np.ndarray]) -> None:
+    def write(
+        self,
+        batch: EffectBatch,
+        selected: Sequence[np.ndarray],
+        quantiles: TrackQuantiles | None = None,
+    ) -> None:
         """Append the rows of a batch.
 
         Parameters
@@ -105,18 +113,27 @@ class LongWriter(TableWriter):
             n alleles.
         selected
             For each, the columns of the tracks that are listed; see `select_tracks`.
+        quantiles
+            What gives those of the effects; None leaves them out.
         """
         n_listed = np.array([len(columns) for columns in selected], dtype=np.int64)
         rows = np.repeat(np.arange(len(batch)), np.maximum(n_listed, 1))  # (R,)
         missing = (n_listed == 0)[rows]
         columns = np.zeros(len(rows), dtype=np.int64)
         columns[~missing] = np.concatenate([*selected, columns[:0]])
+        effects = {kind: getattr(batch, kind)[rows, columns] for kind in KINDS}
+        share = technical_share(effects["biological"], effects["technical"])
+        signed = np.full(len(rows), np.nan, dtype=np.float32)
+        if quantiles is not None:
+            signed[~missing] = np.concatenate([*quantiles.listed(batch, selected), signed[:0]])
         self.add(
             pa.Table.from_arrays(
                 [
                     *(values.take(pa.array(rows)) for values in variant_columns(batch)),
                     self._names.take(pa.array(columns, mask=missing)),
-                    *(pa.array(getattr(batch, k)[rows, columns], mask=missing) for k in KINDS),
+                    *(pa.array(values, mask=missing) for values in effects.values()),
+                    pa.array(share, mask=missing | np.isnan(share)),
+                    pa.array(signed, mask=np.isnan(signed)),
                 ],
                 schema=self.schema,
             )

@@ -98,6 +98,19 @@ class Head:
             means[0] = means[1] + means[2]
         return torch.stack(means).float()
 
+    def features(self, pairs: Pairs, *, n_strands: int, n: int) -> Tensor:
+        """Return normalised features (2, n, C), those of REF and their change: means over pairs.
+
+        Parameters
+        ----------
+        pairs
+            n_strands x n x S, in that order.
+        """
+        reference = ((pairs.windows - self._mean) / self._sd)[pairs.window]  # (n_pairs, C)
+        both = [reference, pairs.change / self._sd]
+        means = [x.view(n_strands, n, -1, x.shape[1]).mean((0, 2)) for x in both]
+        return torch.stack(means).float()
+
     def _added(self, latent: Tensor) -> list[Tensor]:
         """Return what the biological and the technical half add to the log-odds, each (n, O)."""
         halves = latent.chunk(2, dim=1)

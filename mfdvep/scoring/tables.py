@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,6 +22,8 @@ from mfdvep.model.tracks import TrackTable
 from mfdvep.scoring.effects import EffectBatch
 
 RUN_KEY, TRACKS_KEY = b"mfdvep", b"mfdvep.tracks"
+STORE_KEY = b"mfdvep.store"
+"""Of a feature store, which has no tracks; see `feature_store`."""
 VARIANT_FIELDS = (
     pa.field("record", pa.int64(), nullable=False),
     pa.field("allele", pa.int32(), nullable=False),
@@ -63,6 +66,12 @@ def text_column(texts: Iterable[str | None]) -> pa.Array:
         [t if t is None else t.encode(**CODEC).decode(errors="replace") for t in texts],
         pa.string(),
     )
+
+
+def list_column(values: np.ndarray, kind: pa.DataType, scored: np.ndarray) -> pa.Array:
+    """Return values (n, k) as a column of lists of k, null but where `scored`, bool (n,)."""
+    flat = pa.array(values.reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, type=kind, mask=pa.array(~scored))
 
 
 class TableWriter:

@@ -1,7 +1,7 @@
 """What a run counts: alleles by status, how effects are distributed, and the largest of them.
 
 The tally of a run is the sum of its chunks' tallies. It is the same however the records were cut
-into chunks and in whichever order they are added, and it takes 3 MB for any number of alleles.
+into chunks and in whichever order they are added, and it takes 4 MB for any number of alleles.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ from typing import Any
 import numpy as np
 
 from mfdvep.genomics.variants import VariantStatus
-from mfdvep.scoring.effects import KINDS, EffectBatch, at_largest
+from mfdvep.scoring.effects import (
+    KINDS,
+    EffectBatch,
+    at_largest,
+    overall_technical_share,
+    technical_share,
+)
 
 POPULATIONS = ("effects", "largest")
+SHARES = ("effects", "alleles")
 QUANTILE_ERROR = 1 / 256
 N_TOP = 10
 
@@ -142,6 +149,9 @@ class Tally:
     histograms
         Kind -> "effects": of every scored allele on every track; "largest": for each scored
         allele that of largest size, with its sign, the first of equals.
+    shares
+        Of the technical share, where there is one: "effects": of every scored allele on every
+        track; "alleles": of every scored allele over all tracks.
     top
         The N_TOP alleles of the largest combined effects in size.
     """
@@ -151,6 +161,7 @@ class Tally:
     status: dict[str, int]
     contigs: dict[str, str]
     histograms: dict[str, dict[str, Histogram]]
+    shares: dict[str, Histogram]
     top: tuple[TopAllele, ...]
 
     @classmethod
@@ -180,6 +191,7 @@ class Tally:
             status={status.value: found[status] for status in VariantStatus},
             contigs={name: other for name, other in contigs.items() if name != other},
             histograms=histograms,
+            shares=_shares(batch, rows),
             top=_top(batch, rows),
         )
 
@@ -193,6 +205,7 @@ class Tally:
             status={status.value: 0 for status in VariantStatus},
             contigs={},
             histograms={kind: dict.fromkeys(POPULATIONS, nothing) for kind in KINDS},
+            shares=dict.fromkeys(SHARES, nothing),
             top=(),
         )
 
@@ -215,6 +228,7 @@ class Tally:
                 }
                 for kind, populations in self.histograms.items()
             },
+            shares={name: share.merge(other.shares[name]) for name, share in self.shares.items()},
             top=tuple(sorted(self.top + other.top, key=lambda allele: allele.rank)[:N_TOP]),
         )
 
@@ -229,6 +243,7 @@ class Tally:
                 kind: {name: histogram.to_json() for name, histogram in populations.items()}
                 for kind, populations in self.histograms.items()
             },
+            "shares": {name: share.to_json() for name, share in self.shares.items()},
             "top": [asdict(allele) for allele in self.top],
         }
 
@@ -239,8 +254,17 @@ class Tally:
             kind: {name: Histogram.from_json(h) for name, h in populations.items()}
             for kind, populations in value["histograms"].items()
         }
+        shares = {name: Histogram.from_json(share) for name, share in value["shares"].items()}
         top = tuple(TopAllele(**allele) for allele in value["top"])
-        return cls(**{**value, "histograms": histograms, "top": top})
+        return cls(**{**value, "histograms": histograms, "shares": shares, "top": top})
+
+
+def _shares(batch: EffectBatch, rows: np.ndarray) -> dict[str, Histogram]:
+    """Return the technical shares of these rows of a batch, which were scored."""
+    halves = batch.biological[rows], batch.technical[rows]
+    found = technical_share(*halves), overall_technical_share(*halves)
+    pairs = zip(SHARES, found, strict=True)
+    return {name: Histogram.of(share[~np.isnan(share)]) for name, share in pairs}
 
 
 def _top(batch: EffectBatch, rows: np.ndarray) -> tuple[TopAllele, ...]:

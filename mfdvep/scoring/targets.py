@@ -12,7 +12,13 @@ from mfdvep.files import check_outputs
 from mfdvep.genomics.vcf_output import index_ending, output_form
 from mfdvep.scoring.chunks import ChunkStore
 
-_NAMES = {"vcf": "output", "long": "long table", "skipped": "list of skipped alleles"}
+_NAMES = {
+    "vcf": "output",
+    "long": "long table",
+    "skipped": "list of skipped alleles",
+    "features": "feature store",
+    "groups": "table of groups",
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class Targets:
     ----------
     files
         Use -> path of each file that is wanted: some of "vcf", "index", "matrix", "long",
-        "skipped", "stats", "multiqc".
+        "features", "groups", "skipped", "stats", "multiqc".
     """
 
     files: Mapping[str, Path]
@@ -35,6 +41,8 @@ class Targets:
         *,
         matrix: str | Path | None = None,
         long: str | Path | None = None,
+        features: str | Path | None = None,
+        groups: str | Path | None = None,
         stats: str | Path | None = None,
         index: bool = False,
         contigs: Mapping[str, int | None],
@@ -45,6 +53,8 @@ class Targets:
         ----------
         vcf, matrix, long, stats, index
             See `score_vcf`.
+        features, groups
+            Its `store_features` and `groups`.
         contigs
             Of the input's header, with their lengths.
 
@@ -55,15 +65,16 @@ class Targets:
             standard output.
         """
         output_form(vcf)
-        for use, path in (("matrix", matrix), ("long table", long), ("run record", stats)):
+        files = {"matrix": matrix, "long": long, "features": features, "groups": groups}
+        for use, path in {**files, "run record": stats}.items():
             if str(path) == "-":
+                use = _NAMES.get(use, use)
                 raise OutputError(f"{use} -: standard output is for the VCF alone; give a file")
         longest = max((length or 0 for length in contigs.values()), default=0)
         files = {
             "vcf": None if str(vcf) == "-" else vcf,
             "index": f"{vcf}{index_ending(vcf, longest=longest)}" if index else None,
-            "matrix": matrix,
-            "long": long,
+            **files,
         }
         if stats is not None:
             path = Path(stats)
@@ -76,7 +87,8 @@ class Targets:
     @property
     def in_parts(self) -> list[str]:
         """The uses of the files that are made of parts, one a chunk."""
-        return [use for use in ("vcf", "matrix", "long", "skipped") if use in self.files]
+        kinds = ("vcf", "matrix", "long", "features", "groups", "skipped")
+        return [use for use in kinds if use in self.files]
 
     @property
     def folder(self) -> Path | None:

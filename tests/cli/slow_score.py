@@ -74,9 +74,9 @@ class SlowScorer(FreeScorer):
         self.provenance = {**self.provenance, "shifts": list(self.windows.shifts)}
         self._pause = pause
 
-    def score_prepared(self, prepared: Any) -> Any:
+    def score_prepared(self, prepared: Any, *, features: bool = False) -> Any:
         time.sleep(self._pause)
-        return super().score_prepared(prepared)
+        return super().score_prepared(prepared, features=features)
 
 
 def serve() -> Request | None:

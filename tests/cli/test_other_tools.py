@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from mfdvep.scoring import matrix as matrix_module
-from mfdvep.scoring.effects import KINDS, EffectBatch
+from mfdvep.scoring.effects import KINDS, EffectBatch, overall_technical_share
 from mfdvep.scoring.matrix import read_effects
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SOURCE = EXAMPLES / "variants.vcf.gz"
-KEYS = ("MFD", "MFD_MAX", "MFD_BIO", "MFD_TECH", "MFD_STATUS")
+KEYS = ("MFD", "MFD_MAX", "MFD_BIO", "MFD_TECH", "MFD_TSHARE", "MFD_STATUS")
 FORMS = ["text.vcf.gz", "binary.bcf"]
 TOP_K = 3
 
@@ -63,7 +63,10 @@ class Run:
         return np.argsort(-np.abs(self.effects.combined[row]), kind="stable")[:TOP_K].tolist()
 
     def summary(self, kind: str, row: int) -> str:
-        """Return the effect of largest size of an allele as the VCF has it."""
+        """Return the effect of largest size of an allele as the VCF has it, or its share."""
+        if kind == "technical_share":
+            biological, technical = self.effects.biological[row], self.effects.technical[row]
+            return rounded(overall_technical_share(biological, technical))
         values = getattr(self.effects, kind)[row]
         return rounded(values[np.abs(values).argmax()])
 
@@ -93,7 +96,8 @@ class TestBcftools:
 
     def test_splits_the_listed_tracks(self, example, form):
         """+split-vep finds the fields by the header; they are the numbers of the matrix."""
-        fields = "%CHROM %POS %ALLELE %TRACK %COMBINED %BIOLOGICAL %TECHNICAL %Consequence"
+        numbers = "%COMBINED %BIOLOGICAL %TECHNICAL %TECHNICAL_SHARE %QUANTILE"
+        fields = f"%CHROM %POS %ALLELE %TRACK {numbers} %Consequence"
         shown = bcftools(
             "+split-vep", example.folder / form, "-a", "MFD", "-d", "-f", f"{fields}\n"
         )
@@ -104,10 +108,11 @@ class TestBcftools:
             variant = effects.variants[row]
             for track in example.listed(row):
                 numbers = [getattr(effects, kind)[row, track] for kind in KINDS]
+                numbers.append(effects.technical_share[row, track])
                 expected.append(
                     [variant.chrom, str(variant.pos), variant.alt, effects.tracks.names[track]]
                     + [rounded(x) for x in numbers]
-                    + ["gain" if numbers[0] > 0 else "loss"]
+                    + [".", "gain" if numbers[0] > 0 else "loss"]
                 )
         assert [[unquote(field) for field in line] for line in found] == expected
         assert len(expected) == TOP_K * 82
@@ -116,7 +121,8 @@ class TestBcftools:
         path = example.folder / form
         listed = bcftools("+split-vep", path, "-a", "MFD", "-l").split()[1::2]
         assert listed == [
-            "ALLELE", "TRACK", "COMBINED", "BIOLOGICAL", "TECHNICAL", "Consequence",
+            "ALLELE", "TRACK", "COMBINED", "BIOLOGICAL", "TECHNICAL", "TECHNICAL_SHARE",
+            "QUANTILE", "Consequence",
         ]  # fmt: skip
         options = (
             "-a",
@@ -151,7 +157,12 @@ class TestBcftools:
 
     @pytest.mark.parametrize(
         ("key", "kind"),
-        [("MFD_MAX", "combined"), ("MFD_BIO", "biological"), ("MFD_TECH", "technical")],
+        [
+            ("MFD_MAX", "combined"),
+            ("MFD_BIO", "biological"),
+            ("MFD_TECH", "technical"),
+            ("MFD_TSHARE", "technical_share"),
+        ],
     )
     def test_prints_the_summaries(self, example, form, key, kind):
         found = bcftools("query", "-f", f"%{key}\n", example.folder / form).split()

@@ -48,7 +48,7 @@ ADDED = [
     '##INFO=<ID=MFD_MAX,Number=A,Type=Float,Description="mfdvep: d">',
     '##INFO=<ID=MFD_STATUS,Number=A,Type=String,Description="mfdvep: d">',
 ]
-KEYS = {"MFD", "MFD_MAX", "MFD_BIO", "MFD_TECH", "MFD_STATUS"}
+KEYS = {"MFD", "MFD_MAX", "MFD_BIO", "MFD_TECH", "MFD_TSHARE", "MFD_STATUS"}
 
 RECORDS = [  # QUAL, INFO and FORMAT numbers have more digits than htslib prints
     "chr1\t100\trs1\tA\tC\t29.123456789\tPASS\tDP=14;AF=0.123456789;DB\tGT:LK\t0|1:-0.987654321,-1,-2\t./.:.",

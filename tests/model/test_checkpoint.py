@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mfdvep.errors import ModelError, OutputError
-from mfdvep.model.checkpoint import config_digest, load_model, read_config, save_model
+from mfdvep.model.checkpoint import config_digest, load_model, load_tracks, read_config, save_model
 
 
 @pytest.fixture
@@ -31,6 +31,27 @@ def test_a_model_comes_back_the_same(small_model, folder):
 def test_an_existing_folder_is_refused(small_model, folder):
     with pytest.raises(OutputError, match="exists"):
         save_model(small_model, folder, about={})
+
+
+def test_tracks_need_no_weights(small_model, folder):
+    (folder / "model.safetensors").unlink()
+    assert load_tracks(folder) == small_model.tracks
+
+
+def test_a_table_that_was_changed_is_refused(folder):
+    with open(folder / "tracks.tsv", "a") as handle:
+        handle.write("E5\tChIP\tCTCF\tK562\ta\n")
+    with pytest.raises(ModelError, match=r"tracks\.tsv: damaged: sha256"):
+        load_tracks(folder)
+    (folder / "tracks.tsv").unlink()
+    with pytest.raises(ModelError, match=r"tracks\.tsv: missing"):
+        load_tracks(folder)
+
+
+def test_a_name_is_told_by_the_nearest(tmp_path):
+    for name, hint in (("regulome54", "nearest: regulome45; "), (tmp_path / "none", "")):
+        with pytest.raises(ModelError, match=rf"config\.json; {hint}bundled models: regulome45"):
+            load_tracks(name)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tracks.tsv"])

@@ -25,6 +25,29 @@ def test_names_are_readable():
     assert SMALL_TRACKS.names[3] == "open/E3"
 
 
+def test_a_column_is_told_by_the_nearest():
+    with pytest.raises(InputError, match=r"table; nearest: target$"):
+        SMALL_TRACKS["tarjet"]
+    with pytest.raises(InputError, match=r"table; it has: experiment, assay"):
+        SMALL_TRACKS["organ"]
+
+
+def test_counts_of_values_and_of_combinations():
+    """The most frequent first, those as frequent in order; what is not known is a value too."""
+    assert SMALL_TRACKS.count(["target"]) == [(("CTCF",), 2), (("open",), 2), (("GATA1",), 1)]
+    assert SMALL_TRACKS.count(["biosample"]) == [(("K562",), 3), (("",), 1), (("HepG2",), 1)]
+    assert SMALL_TRACKS.count(["lab", "target"]) == [
+        (("a", "CTCF"), 1),
+        (("a", "open"), 1),
+        (("b", "CTCF"), 1),
+        (("b", "GATA1"), 1),
+        (("b", "open"), 1),
+    ]
+    assert SMALL_TRACKS.take([]).count(["lab"]) == []
+    with pytest.raises(InputError, match="nearest: lab"):
+        SMALL_TRACKS.count(["target", "labs"])
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [("", "empty"), ("a\ta\n1\t2\n", "repeated"), ("a\tb\n1\n", ":2: 1 fields")],

@@ -32,7 +32,7 @@ from mfdvep.scoring.matrix import read_effects
 from mfdvep.scoring.pipeline import score_vcf
 
 SUITE = "hts-specs_test_vcf.tar.gz"
-OURS = re.compile(rb"MFD(_MAX|_BIO|_TECH|_STATUS)?=")
+OURS = re.compile(rb"MFD(_MAX|_BIO|_TECH|_TSHARE|_STATUS)?=")
 OUR_LINE = re.compile(rb"##(mfdvep|INFO=<ID=MFD)")
 NUMBER = re.compile(rb"\.|-?\d+(\.\d+)?(e-?\d+)?")
 
@@ -580,7 +580,7 @@ def check_counts(summary, fields: list[list[str]], statuses: list[list[str]], fo
 def check_keys(ours: dict[bytes, bytes], alts: list[str], statuses: list[str]) -> None:
     """Hold the keys of a record against its alleles."""
     assert ours[b"MFD_STATUS"].decode().split(",") == statuses
-    for key in (b"MFD_MAX", b"MFD_BIO", b"MFD_TECH"):
+    for key in (b"MFD_MAX", b"MFD_BIO", b"MFD_TECH", b"MFD_TSHARE"):
         values = ours[key].split(b",")
         assert [value == b"." for value in values] == [status != "OK" for status in statuses]
         assert all(NUMBER.fullmatch(value) for value in values)
@@ -589,8 +589,8 @@ def check_keys(ours: dict[bytes, bytes], alts: list[str], statuses: list[str]) -
         alt for alt, status in zip(alts, statuses, strict=True) if status == "OK" for _ in range(3)
     ]
     for entry in entries:
-        assert all(map(NUMBER.fullmatch, entry[2:5]))
-        assert entry[5:] == [b"loss" if entry[2].startswith(b"-") else b"gain"]
+        assert all(map(NUMBER.fullmatch, entry[2:6]))
+        assert entry[6:] == [b"loss" if entry[2].startswith(b"-") else b"gain"]
 
 
 @pytest.mark.parametrize("pos", ["", ".", "-1", "+1", "1e3", "1" + "0" * 18, "1" * 5000, "\u0661"])

@@ -17,9 +17,10 @@ from mfdvep.errors import InputError
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.model.tracks import TrackTable
 from mfdvep.scoring import effect_file, matrix
-from mfdvep.scoring.effect_file import EffectFile, texts_of
+from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.effects import KINDS, EffectBatch
 from mfdvep.scoring.matrix import EffectWriter, read_effects
+from mfdvep.scoring.variant_file import texts_of
 
 N = 23
 STATUS = (VariantStatus.OK, VariantStatus.STAR, VariantStatus.OK)

@@ -110,15 +110,18 @@ def test_info_says_what_the_matrix_says(scorer, vcf, tmp_path):
         entries = (record.INFO.get("MFD") or "").split(",")
         for i, status in enumerate(statuses):
             values = [getattr(effects, kind)[row] for kind in KINDS]
-            keys = ("MFD_MAX", "MFD_BIO", "MFD_TECH")
-            found = [np.atleast_1d(record.INFO.get(key))[i] for key in keys]
+            keys = ("MFD_MAX", "MFD_BIO", "MFD_TECH", "MFD_TSHARE")
+            *found, overall = (np.atleast_1d(record.INFO.get(key))[i] for key in keys)
             row += 1
             if status != "OK":
+                assert overall is None or np.isnan(overall)
                 assert found == [None] * 3 or np.isnan(np.array(found, dtype=float)).all()
                 continue
             for value, expected in zip(found, values, strict=True):
                 largest = expected[np.argmax(np.abs(expected))]
                 assert value == pytest.approx(largest, rel=1e-3)
+            sizes = np.abs(values[1:]).astype(float)
+            assert overall == pytest.approx(sizes[1].sum() / sizes.sum(), rel=1e-3)
             first, second = (entries.pop(0).split("|") for _ in range(2))
             order = np.argsort(-np.abs(values[0]))
             assert first[0] == record.ALT[i]
@@ -126,7 +129,10 @@ def test_info_says_what_the_matrix_says(scorer, vcf, tmp_path):
                 assert entry[1] == effects.tracks.names[track]
                 expected = [value[track] for value in values]
                 assert [float(x) for x in entry[2:5]] == pytest.approx(expected, rel=1e-3)
-                assert entry[5] == ("gain" if expected[0] > 0 else "loss")
+                assert float(entry[5]) == pytest.approx(
+                    sizes[1, track] / sizes[:, track].sum(), rel=1e-3
+                )
+                assert entry[6:] == [".", "gain" if expected[0] > 0 else "loss"]
     assert row == len(effects)
 
 
@@ -138,8 +144,13 @@ def test_the_header_says_how(scorer, vcf, tmp_path):
     added = header[4:-1]
     assert added[1] == "##mfdvepCommand=mfdvep score in.vcf"
     assert added[2] == '##mfdvepModel=<ID=model,Name="unsaved",SHA256=.>'
-    assert "Format: ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|Consequence" in "".join(added)
+    fields = "ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|TECHNICAL_SHARE|QUANTILE|Consequence"
+    assert f"Format: {fields}" in "".join(added)
     assert "ALT minus REF on the probability scale" in "".join(added)
+    (share,) = (line for line in added if "ID=MFD_TSHARE," in line)
+    assert (
+        "the sum of |technical| over them, divided by that of |biological| + |technical|" in share
+    )
 
 
 def test_any_text_fits_into_the_header(scorer, vcf, tmp_path):

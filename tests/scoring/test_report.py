@@ -42,6 +42,10 @@ def test_stats():
     values = [largest["quantiles"][q] for q in ("0.25", "0.5", "0.999")]
     assert values == pytest.approx([1, 2, 5], rel=QUANTILE_ERROR)
     assert found["effects"]["technical"]["effects"]["quantiles"]["0.999"] == 0
+    assert {name: part["n"] for name, part in found["technical_share"].items()} == {
+        "effects": 0,  # both halves are 0
+        "alleles": 0,
+    }
     assert [allele["combined"] for allele in found["top"]] == [5, 2, 1]
     assert found["top"][0]["track"] == SMALL_TRACKS.names[4]
     assert "0.4%" in found["quantile_error"]
@@ -55,7 +59,22 @@ def test_stats_of_nothing_scored(tally):
     nothing = {"n": 0, "quantiles": dict.fromkeys(QUANTILES)}
     expected = {kind: {"effects": nothing, "largest": nothing} for kind in KINDS}
     assert found["effects"] == expected
+    assert found["technical_share"] == {"effects": nothing, "alleles": nothing}
     assert found["top"] == []
+
+
+def test_stats_of_technical_shares():
+    """Of three alleles on one track: .25, .5 and 1."""
+    effects = np.zeros((3, 3, 5), dtype=np.float32)
+    effects[1, :, 2], effects[2, :, 2] = (3, 2, 0), (-1, 2, 4)
+    variants = tuple(Variant("1", 1, "A", "C", i, 1) for i in range(3))
+    batch = EffectBatch(variants, (VariantStatus.OK,) * 3, *effects, tracks=SMALL_TRACKS)
+    tally = Tally.of(batch, n_records=3, contigs={})
+    found = run_record(tally, provenance={}, timing=None)["technical_share"]
+    for share in found.values():
+        assert share["n"] == 3
+        values = [share["quantiles"][q] for q in ("0.25", "0.5", "0.999")]
+        assert values == pytest.approx([0.25, 0.5, 1], rel=QUANTILE_ERROR)
 
 
 def test_stats_do_not_depend_on_the_order_of_merging():

@@ -115,7 +115,12 @@ def join(parts: list[Path], path: Path) -> Path:
 def test_a_row_for_each_listed_track_and_one_for_an_allele_without(tmp_path):
     table = pq.read_table(write(tmp_path / "l.parquet", batch(FOUR)))
     variant = ["record", "allele", "chrom", "pos", "ref", "alt", "status"]
-    assert table.column_names == [*variant, "track", *KINDS]
+    assert table.column_names == [*variant, "track", *KINDS, "technical_share", "quantile"]
+    assert table["quantile"].null_count == 6  # no table of a background
+    shares = table["technical_share"].to_pylist()
+    expected = [19.1 / 28.2, 20.6 / 31.2, None, None, 20.5 / 31, 19.5 / 29]
+    assert shares == [x if x is None else pytest.approx(x, rel=1e-6) for x in expected]
+    table = table.drop_columns(["technical_share", "quantile"])
     found = [tuple(row.values()) for row in table.to_pylist()]
     f = np.float32
     assert found == [
@@ -128,10 +133,19 @@ def test_a_row_for_each_listed_track_and_one_for_an_allele_without(tmp_path):
     ]
 
 
+def test_a_track_without_halves_has_no_share(tmp_path):
+    one = batch([[0.5, 0, 0, 0, 0]])
+    one.biological[:], one.technical[:] = 0, 0
+    table = pq.read_table(write(tmp_path / "l.parquet", one))
+    assert table["combined"].to_pylist() == [0.5]
+    assert table["technical_share"].to_pylist() == [None]
+
+
 def test_types_and_metadata(tmp_path):
     schema = pq.read_schema(write(tmp_path / "l.parquet", batch(FOUR)))
     assert str(schema.field("track").type).startswith("dictionary<values=string")
-    assert {str(schema.field(kind).type) for kind in KINDS} == {"float"}
+    numbers = (*KINDS, "technical_share")
+    assert {str(schema.field(name).type) for name in numbers} == {"float"}
     about = json.loads(schema.metadata[b"mfdvep"])
     assert about["provenance"] == PROVENANCE
     assert about["tracks"]["target"][0] == "CTCF"

@@ -21,7 +21,10 @@ QS = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1)
 
 
 def batch_of(rows: list[tuple[VariantStatus, list[float]]], *, first: int = 0) -> EffectBatch:
-    """Return a batch of a record a row; biological is half of combined, technical a quarter."""
+    """Return a batch of a record a row.
+
+    Biological is half of combined, technical a quarter of that of the track before.
+    """
     combined = np.array([values for _, values in rows], dtype=np.float32).reshape(len(rows), 5)
     status = tuple(status for status, _ in rows)
     combined[[state is not OK for state in status]] = np.nan
@@ -29,7 +32,7 @@ def batch_of(rows: list[tuple[VariantStatus, list[float]]], *, first: int = 0) -
         Variant("1", 100 + i, "A", "" if state is NO_ALT else "G", i, 0 if state is NO_ALT else 1)
         for i, state in enumerate(status, start=first)
     )
-    parts = (combined, combined / 2, combined / 4)
+    parts = (combined, combined / 2, np.roll(combined, 1, axis=1) / 4)
     return EffectBatch(variants, status, *parts, tracks=SMALL_TRACKS)
 
 
@@ -58,8 +61,24 @@ def test_a_tally_that_can_be_checked_by_eye():
     first, second = found.top
     assert (first.chrom, first.pos, first.ref, first.alt) == ("1", 103, "A", "G")
     assert (first.record, first.allele, first.track) == (3, 1, SMALL_TRACKS.names[3])
-    assert (first.combined, first.biological, first.technical) == (1, 0.5, 0.25)
+    assert (first.combined, first.biological, first.technical) == (1, 0.5, 0)
     assert (second.track, second.combined) == (SMALL_TRACKS.names[2], -0.5)
+
+
+def test_technical_shares():
+    """Of effects that have one, and of alleles: each weighted by its sizes."""
+    biological = np.float32([[3, 0, -6, 0, 0], [0, 0, 0, 0, 0], [np.nan] * 5])
+    technical = np.float32([[-1, 0, 0, 0, 2], [0, 0, 0, 0, 0], [np.nan] * 5])
+    variants = tuple(Variant("1", i, "A", "C", i, 1) for i in range(3))
+    batch = EffectBatch(
+        variants, (OK, OK, STAR), biological + technical, biological, technical, SMALL_TRACKS
+    )
+    found = Tally.of(batch, n_records=3, contigs={}).shares
+    assert list(found) == ["effects", "alleles"]
+    each = [found["effects"].quantile(q) for q in (1 / 3, 2 / 3, 1)]
+    assert each == pytest.approx([0, 0.25, 1], rel=QUANTILE_ERROR)
+    assert (found["effects"].n, found["alleles"].n) == (3, 1)
+    assert found["alleles"].quantile(0.5) == pytest.approx(3 / 12, rel=QUANTILE_ERROR)
 
 
 def test_each_kind_has_its_own_largest():
@@ -137,6 +156,7 @@ def test_nothing_scored(rows):
         for histogram in found.histograms[kind].values():
             assert histogram.n == 0
             assert histogram.quantile(0.5) is None
+    assert [histogram.n for histogram in found.shares.values()] == [0, 0]
     assert Tally.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
@@ -147,10 +167,11 @@ def test_the_empty_tally_changes_nothing():
 
 
 def test_tallies_differ_when_one_bin_does():
-    one, other = (tally_of([(OK, [0, 0, 0, size, 1])]) for size in (0.5, 0.25))
+    one, other = (tally_of([(OK, [0, 0, size, 0, 1])]) for size in (0.5, 0.25))
     assert one.top == other.top
     assert one != other
     assert one.histograms["combined"]["largest"] == other.histograms["combined"]["largest"]
+    assert one.shares == other.shares
 
 
 # small numbers of values, so that sizes are often equal

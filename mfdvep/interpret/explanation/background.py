@@ -1,4 +1,4 @@
-"""How large an effect is among those of other variants: quantiles in a matrix of effects."""
+"""How large an effect is among those of other variants: quantiles in a matrix, or by a table."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from mfdvep.errors import InputError
 from mfdvep.genomics.variants import Variant
 from mfdvep.interpret.explanation.explaining import Explanation
+from mfdvep.scoring.calibration import Calibration
 from mfdvep.scoring.effect_file import EffectFile
 
 _ROWS = 1 << 15  # variants read at once; 60 MB of effects on 442 tracks
@@ -27,19 +28,19 @@ class Background:
     Attributes
     ----------
     file
-        Name of the matrix.
+        Name of the matrix, or of what a table was made from.
     n
-        Variants with effects in it, without the allele itself.
+        Variants with effects in it; of a matrix without the allele itself, which a table may have.
     scale
-        Of the matrix, on which it is compared.
+        Of the matrix or table, on which it is compared.
     rows
-        Of the model's track table: the k tracks that the matrix has too.
+        Of the model's track table: the k tracks that the matrix or table has too.
     tracks
         Kind -> (k,) quantile on each of them.
     largest
         Kind -> quantile of the largest |effect| over them, among those of the others.
     differences
-        How the matrix was made otherwise than the allele's effects, a sentence each.
+        How it was made otherwise than the allele's effects, a sentence each.
     """
 
     file: str
@@ -54,6 +55,28 @@ class Background:
     def cap(self) -> float:
         """The highest quantile that n variants can show."""
         return 1 - 1 / self.n
+
+
+def look_up(explanation: Explanation, calibration: Calibration) -> Background | None:
+    """Return where the effects lie among those of a table; None for one of other effects.
+
+    Those are of another model or strand, of other shifts, or of tracks that are not explained.
+    """
+    scale = str(calibration.about["scale"])
+    found = calibration.of(explanation.tracks)
+    rows = np.flatnonzero(found.known)
+    differences = calibration.differences({**explanation.provenance, "scale": scale})
+    if differences or len(rows) != len(calibration.names):
+        return None
+    tracks, largest = {}, {}
+    whole = calibration.of(explanation.tracks.take(rows))
+    for kind in explanation.kinds:
+        effects = explanation.effects[scale][kind][rows]  # (k,)
+        tracks[kind] = np.abs(whole.on_tracks(kind, effects, np.arange(len(rows))))
+        most = np.abs(effects).max(keepdims=True)
+        largest[kind] = float(whole.of_largest(kind, most)[0])
+    name = str(calibration.about["background"]["file"])
+    return Background(name, calibration.n, scale, tuple(rows.tolist()), tracks, largest, ())
 
 
 def compare(explanation: Explanation, path: str | Path) -> Background:

@@ -18,7 +18,7 @@ from mfdvep.model.device import Precision, windows_at_once
 from mfdvep.model.mfd import MFDModel
 from mfdvep.model.tracks import TrackTable
 from mfdvep.model.virtual import virtual_rows
-from mfdvep.scoring.effects import KINDS
+from mfdvep.scoring.effects import KINDS, overall_technical_share, technical_share
 from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.swap import SCALES
 from mfdvep.scoring.windows import AlleleWindows, Change
@@ -85,6 +85,16 @@ class Explanation:
         """
         rows: list[int] = self.ranked()[:n].tolist()
         return rows + [row for row in virtual_rows(self.tracks) if row not in rows]
+
+    def technical_shares(self, scale: str) -> tuple[np.ndarray, float] | None:
+        """Return the technical share on each track, (O,), and over all; None of a plain baseline.
+
+        See `technical_share`; NaN where both halves are 0.
+        """
+        if len(self.kinds) == 1:
+            return None
+        halves = self.effects[scale]["biological"], self.effects[scale]["technical"]
+        return technical_share(*halves), float(overall_technical_share(*halves))
 
     def largest(self, kind: str = "combined", *, scale: str = "") -> tuple[int, float]:
         """Return the row and the effect of largest size, on `self.scale` or the one given."""

@@ -104,6 +104,7 @@ def numbers(
         "tracks": explanation.tracks.names,
         "predicted": dict(zip(("REF", "ALT"), explanation.predicted, strict=True)),
         "effects": explanation.effects,
+        "technical_share": {scale: _shares(explanation, scale) for scale in explanation.effects},
         "groups": [{**asdict(group), "n_tracks": group.n_tracks} for group in explanation.groups],
         "bases": None if bases is None else _bases(bases),
         "background": None if background is None
@@ -114,6 +115,11 @@ def numbers(
     plain = _plain(found)
     assert isinstance(plain, dict)
     return plain
+
+
+def _shares(explanation: Explanation, scale: str) -> dict[str, Any] | None:
+    shares = explanation.technical_shares(scale)
+    return None if shares is None else {"tracks": shares[0], "all": shares[1]}
 
 
 def _bases(bases: Bases) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from mfdvep.interpret.explanation.explaining import Explanation
 from mfdvep.interpret.explanation.groups import Group
 from mfdvep.interpret.explanation.motif_changes import MotifSearch
 from mfdvep.interpret.explanation.trust import Trust
-from mfdvep.wording import MISSING, area, plural, signed
+from mfdvep.wording import MISSING, area, percent, plural, signed
 
 NOTABLE = 0.05  # change of probability from which on a track is counted as moved
 WEAK = 0.7  # AUROC of a half below which its effects say little
@@ -70,6 +70,7 @@ def in_short(
         f"{names[row]} changes most: the predicted probability of a peak is {area(ref)} with REF "
         f"and {area(alt)} with ALT ({signed(on['probability']['combined'])}{by_half}); "
         f"its log-odds change by {signed(on['logit']['combined'])}{in_logits}",
+        *_technical(explanation),
         _moved(explanation),
     ]
     said += [_together(explanation, group) for group in leaders(explanation)]
@@ -94,6 +95,21 @@ def _moved(explanation: Explanation) -> str:
         f"of {plural(n, 'track')}, {up:,} rise and {down:,} fall by {NOTABLE:g} of probability or "
         f"more; {int((effects > 0).sum()):,} rise and {int((effects < 0).sum()):,} fall at all"
     )
+
+
+def _technical(explanation: Explanation) -> list[str]:
+    """Return how much of the change is technical, if that can be told."""
+    shares = explanation.technical_shares(explanation.scale)
+    if shares is None:
+        return []
+    on, overall = (
+        percent(float(share)) if share == share else MISSING
+        for share in (shares[0][explanation.largest()[0]], shares[1])
+    )
+    return [
+        f"technical share (of the sizes of both halves, {unit_of(explanation.scale)}): {on} there, "
+        f"{overall} over all tracks"
+    ]
 
 
 def leaders(explanation: Explanation) -> list[Group]:

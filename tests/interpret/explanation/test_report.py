@@ -102,6 +102,9 @@ def test_json_has_every_number(small_model, genome, tmp_path):
     for scale, kinds in found.effects.items():
         for kind, values in kinds.items():
             assert np.array_equal(np.float32(said["effects"][scale][kind]), values)
+        b, t = (np.abs(kinds[half]) for half in ("biological", "technical"))
+        assert np.allclose(said["technical_share"][scale]["tracks"], t / (b + t))
+        assert said["technical_share"][scale]["all"] == pytest.approx(t.sum() / (b + t).sum())
     assert sum(group["n_tracks"] for group in said["groups"]) == 3 * 5
     bases = rest["bases"]
     alt = said["bases"]["alleles"]["ALT"]["targets"]["technical"]
@@ -159,6 +162,21 @@ def test_a_plain_baseline_is_shown_without_halves(genome, tmp_path):
     assert [each.which for each in bases.attribution.targets] == ["combined"]
     write(found, tmp_path / "out", bases=bases)
     assert "does not tell biology from technique" in terminal_text(found)
+    assert "technical share" not in terminal_text(found)
+    assert numbers(found)["technical_share"] == {"probability": None, "logit": None}
+
+
+def test_the_technical_share_of_the_largest_and_of_all(small_model, genome):
+    """On the track that changes most, and summed; "." where nothing changes."""
+    found = explained(small_model, genome, snv(1500), scale="logit")
+    effects = found.effects["logit"]
+    effects["biological"][:], effects["technical"][:] = 0.3, -0.1
+    row, _ = found.largest()
+    effects["technical"][row] = 0.7
+    text = "technical share (of the sizes of both halves, log-odds): {} there, {} over all tracks"
+    assert text.format("70 %", "42.3 %") in terminal_text(found)  # 1.1 of 2.6
+    effects["biological"][:], effects["technical"][:] = 0, 0
+    assert text.format(".", ".") in terminal_text(found)
 
 
 def test_bases_add_up_to_the_effect(small_model, genome):
