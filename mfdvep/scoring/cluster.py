@@ -7,7 +7,6 @@ sends the records of each chunk. What comes back is small: counts, and which par
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import threading
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from mfdvep.scoring.worker import Report
 
 RETRIES = 2  # of a task whose worker died
-ADDRESS = re.compile(r"auto|local|(ray://)?[^/:\s]+:\d+")
 _REACHABLE = 10.0  # seconds in which an address has to answer; Ray itself takes minutes
 
 
