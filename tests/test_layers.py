@@ -223,6 +223,8 @@ def test_only_the_command_line_prints(path):
         "import mfdvep.cli.main",
         "from mfdvep.cli.main import mfdvep; mfdvep(['--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['score', '--help'], standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['calibrate', '--help'], "
+        "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['attribute', '--help'], "
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['explain-variant', '--help'], "

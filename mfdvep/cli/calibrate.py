@@ -46,8 +46,9 @@ def calibrate(
     """Make the table that tells whether an effect is large, from the effects of BACKGROUND.
 
     BACKGROUND is a VCF, BCF or Parquet file of variants that are mostly without function, such as
-    common ones. With the table `mfdvep score` says of every effect which share of them has a
-    smaller one: signed quantiles, by track and kind, and of the largest effect over all tracks.
+    common ones, in sequence like that of the variants to be judged: some regions have larger
+    effects than others. With the table `mfdvep score` says of every effect which share of them has
+    a smaller one: signed quantiles, by track and kind, and of the largest effect over all tracks.
     They cannot tell more than 1 - 1/n, with n the scored ALTs. A table is for one model, scale and
     strand, the same shifts, and for MFD_Q the same tracks.
 

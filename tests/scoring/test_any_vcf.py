@@ -590,7 +590,7 @@ def check_keys(ours: dict[bytes, bytes], alts: list[str], statuses: list[str]) -
     ]
     for entry in entries:
         assert all(map(NUMBER.fullmatch, entry[2:6]))
-        assert entry[6:] == [b"loss" if entry[2].startswith(b"-") else b"gain"]
+        assert entry[6:] == [b".", b"loss" if entry[2].startswith(b"-") else b"gain"]
 
 
 @pytest.mark.parametrize("pos", ["", ".", "-1", "+1", "1e3", "1" + "0" * 18, "1" * 5000, "\u0661"])

@@ -97,8 +97,8 @@ def test_the_vcf_says_what_the_table_says(scorer, table, vcf, tmp_path):
             assert len(own) == (2 if effects.scored[row] else 0)
             for entry in own:
                 track = effects.tracks.names.index(entry[1])
-                assert entry[5] == quantile_text(float(found.combined[row, track]), 120)
-                assert entry[6] == ("gain" if float(entry[2]) > 0 else "loss")
+                assert entry[6] == quantile_text(float(found.combined[row, track]), 120)
+                assert entry[7] == ("gain" if float(entry[2]) > 0 else "loss")
             row += 1
     assert row == len(effects)
     shown = [text for record in cyvcf2.VCF(str(out)) for text in values(record, "MFD_Q")]
@@ -112,7 +112,7 @@ def test_the_header_says_how_many_variants_there_are(scorer, table, vcf, tmp_pat
     score_vcf(vcf, scorer, tmp_path / "o.vcf", calibration=table)
     header = cyvcf2.VCF(str(tmp_path / "o.vcf")).raw_header
     among = "the share of the 120 variants of common.vcf (at most 1 - 1/120 = 0.991) whose"
-    assert "COMBINED|BIOLOGICAL|TECHNICAL|QUANTILE|Consequence" in header
+    assert "TECHNICAL|TECHNICAL_SHARE|QUANTILE|Consequence" in header
     assert f"QUANTILE is {among} combined effect on the track is smaller in size" in header
     for kind, key in KEYS.items():
         assert f"<ID={key},Number=A,Type=Float," in header
@@ -125,7 +125,7 @@ def test_without_a_table_nothing_is_said(scorer, vcf, tmp_path):
     assert "_Q" not in text
     assert "QUANTILE is" not in text
     (record, *_) = cyvcf2.VCF(str(tmp_path / "o.vcf"))
-    assert {entry.split("|")[5] for entry in values(record, "MFD")} == {"."}
+    assert {entry.split("|")[6] for entry in values(record, "MFD")} == {"."}
     assert pq.read_table(tmp_path / "l.parquet")["quantile"].null_count == 3 * 22 + 1
 
 
@@ -196,22 +196,21 @@ def test_swapped_alleles_flip_the_sign(genome, tmp_path, scale, kinds):
         listed = [[entry.split("|") for entry in values(record, "MFD")] for record in (one, two)]
         for first, second in zip(*listed, strict=True):
             assert first[1] == second[1]
-            assert float(first[5]) == -float(second[5])
+            assert float(first[6]) == -float(second[6])
 
 
 def test_fewer_tracks_than_the_table_has(genome, table, vcf, tmp_path):
     """Tracks have their quantiles; the largest effect over some is not held against all."""
     scorer = Scorer(make_model(), genome, tracks=[1, 3], **ONE)
-    with pytest.warns(
-        UserWarning,
-        match=r"the largest effect over 2 tracks has no quantile among "
-        r"those over the 5 of .*common\.parquet: .*; calibrate with the same --where",
-    ):
-        score_vcf(vcf, scorer, tmp_path / "o.vcf", matrix=tmp_path / "m.parquet",
-                  calibration=table, quantiles=True)  # fmt: skip
+    says = r"over 2 tracks has no quantile among those over the 5 of .*common\.parquet: .* --where"
+    with pytest.warns(UserWarning, match=says):
+        score_vcf(
+            vcf, scorer, tmp_path / "o.vcf", matrix=tmp_path / "m.parquet", calibration=table,
+            quantiles=True,
+        )  # fmt: skip
     (record, *_) = cyvcf2.VCF(str(tmp_path / "o.vcf"))
     assert [values(record, key) for key in KEYS.values()] == [["."]] * 3
-    assert "." not in {entry.split("|")[5] for entry in values(record, "MFD")}
+    assert "." not in {entry.split("|")[6] for entry in values(record, "MFD")}
     file = EffectFile(tmp_path / "m.parquet")
     found = file.effects("combined_quantile", slice(None), np.ones(len(file), dtype=bool))
     assert np.isnan(found).sum() == 2  # of the allele that is not scored
@@ -220,16 +219,15 @@ def test_fewer_tracks_than_the_table_has(genome, table, vcf, tmp_path):
 
 def test_tracks_that_the_table_lacks(genome, scorer, vcf, tmp_path):
     """They have no quantile, and are counted."""
-    few = calibrated(
-        Scorer(make_model(), genome, tracks=[0, 4], **ONE), tmp_path, name="few.parquet"
-    )
-    with pytest.warns(UserWarning) as said:
-        score_vcf(vcf, scorer, tmp_path / "o.vcf", matrix=tmp_path / "m.parquet",
-                  long=tmp_path / "l.parquet", calibration=few, quantiles=True, top_k=5)  # fmt: skip
-    assert [str(each.message).partition(" lacks ")[2].partition(";")[0] for each in said] == [
-        f"3 tracks of 5, which get no quantile, such as {SMALL_TRACKS.names[1]}",
-        "",
-    ]
+    two = Scorer(make_model(), genome, tracks=[0, 4], **ONE)
+    few = calibrated(two, tmp_path, name="few.parquet")
+    tables = {"matrix": tmp_path / "m.parquet", "long": tmp_path / "l.parquet"}
+    with pytest.warns(UserWarning, match="calibrate with the same --where") as said:
+        score_vcf(
+            vcf, scorer, tmp_path / "o.vcf", **tables, calibration=few, quantiles=True, top_k=5
+        )
+    lacks = f"lacks 3 tracks of 5, which get no quantile, such as {SMALL_TRACKS.names[1]};"
+    assert [lacks in str(each.message) for each in said] == [True, False]
     file = EffectFile(tmp_path / "m.parquet")
     used = np.array([status == "OK" for status in file.variants().status])
     found = file.effects("combined_quantile", slice(None), used)
@@ -239,7 +237,7 @@ def test_tracks_that_the_table_lacks(genome, scorer, vcf, tmp_path):
     known = {each["track"] for each in long if each["quantile"] is not None}
     assert known == {SMALL_TRACKS.names[0], SMALL_TRACKS.names[4]}
     (record, *_) = cyvcf2.VCF(str(tmp_path / "o.vcf"))
-    lacking = [entry for entry in values(record, "MFD") if entry.split("|")[5] == "."]
+    lacking = [entry for entry in values(record, "MFD") if entry.split("|")[6] == "."]
     assert len(lacking) == 3
     assert values(record, "MFD_Q") == ["."]
 
@@ -277,8 +275,8 @@ def test_an_output_cannot_be_the_table(scorer, table, vcf):
                   force=True)  # fmt: skip
 
 
-class Stop(Exception):
-    pass
+class StopError(Exception):
+    """A run that ends too early."""
 
 
 def test_a_run_goes_on_with_the_same_table_alone(scorer, table, vcf, tmp_path, monkeypatch):
@@ -296,9 +294,9 @@ def test_a_run_goes_on_with_the_same_table_alone(scorer, table, vcf, tmp_path, m
 
     def stop(done: int, _: int | None) -> None:
         if done >= 8:
-            raise Stop
+            raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         run("a", progress=stop)
     about = {**table.about, "command": "another"}
     write_calibration(replace(table, about=about), tmp_path / "again.parquet")
