@@ -146,7 +146,8 @@ class Cluster:
         """
         lost = self.ray.exceptions
         try:
-            return self.ray.get(ref)
+            with _as_signalled():
+                return self.ray.get(ref)
         except lost.RayTaskError as error:
             if isinstance(error.cause, MfdvepError):
                 raise error.cause from None
@@ -168,7 +169,8 @@ class Cluster:
         waiting: dict[Any, Callable[[], str]] = {}
 
         def ended() -> Any:
-            (ref,), _ = self.ray.wait(list(waiting), num_returns=1)
+            with _as_signalled():
+                (ref,), _ = self.ray.wait(list(waiting), num_returns=1)
             return self.get(ref, waiting.pop(ref))
 
         try:
@@ -181,9 +183,9 @@ class Cluster:
             while waiting:
                 yield ended()
         finally:
-            for ref in waiting:
+            for ref in () if self._is_own else waiting:  # what is our own ends with us
                 with suppress(Exception):  # the cluster may be gone
-                    self.ray.cancel(ref, force=True)
+                    self.ray.cancel(ref)
 
     def close(self) -> None:
         """End the connection, and what runs for it."""
@@ -436,6 +438,18 @@ def _same_signals() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
+
+
+@contextmanager
+def _as_signalled() -> Iterator[None]:
+    """Let SIGTERM end this process as its handler does: Ray 2.60 forgets the exit status."""
+    try:
+        yield
+    except SystemExit:
+        handler = signal.getsignal(signal.SIGTERM)
+        if callable(handler):
+            handler(signal.SIGTERM, None)
+        raise
 
 
 def _check_versions(cluster: Cluster) -> None:
