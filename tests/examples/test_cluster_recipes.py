@@ -53,8 +53,8 @@ def test_the_workflow_gives_what_one_run_gives(tmp_path):
         [*command, "--config", *given], cwd=tmp_path, env=env, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    once = [sys.executable, "-m", "mfdvep", "score", str(VCF), "-f", str(FASTA), "-o", "once.vcf.gz"]
-    subprocess.run([*once, *options.split(), "-q"], cwd=tmp_path, env=env, check=True)
+    once = ["mfdvep", "score", str(VCF), "-f", str(FASTA), "-o", "once.vcf.gz", "-q"]
+    subprocess.run([*once, *options.split()], cwd=tmp_path, env=env, check=True)
     found, expected = fields(tmp_path / "scored" / "all.vcf.gz"), fields(tmp_path / "once.vcf.gz")
     assert [record[:7] for record in found] == [record[:7] for record in expected]
     for one, other in zip(map(of_info, found), map(of_info, expected), strict=True):
