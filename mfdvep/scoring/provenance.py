@@ -11,6 +11,7 @@ from mfdvep import __version__
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.sections import Section
 from mfdvep.genomics.text import CODEC
+from mfdvep.model.virtual import VIRTUAL
 from mfdvep.scoring.scorer import ScorerFace
 
 _OF_THE_MACHINE = ("mfdvep", "command", "torch")
@@ -63,7 +64,7 @@ def run_identity(
     header: Iterable[str],
     *,
     outputs: Mapping[str, str],
-    sections: Sequence[Section],
+    sections: Sequence[Section] = (),
     **options: Any,
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on where it stopped, as `ChunkStore` takes it.
@@ -85,7 +86,7 @@ def run_identity(
         "size of the FASTA": file.st_size,
         "time of change of the FASTA": file.st_mtime_ns,
         "header of the VCF": digest(header),
-        "tracks": digest(scorer.tracks.names),
+        "tracks": digest([*scorer.tracks.names, *scorer.tracks.columns.get(VIRTUAL, ())]),
         "outputs": dict(outputs),
         "sections of the VCF": [len(sections), digest(map(repr, sections))],
         **options,
