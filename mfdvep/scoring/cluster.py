@@ -421,7 +421,7 @@ def _connect(ray: Any, address: str, n_cpus: int | None) -> None:
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         raise ClusterError(
             f"--ray {address}: {_first_sentence(error)}; is it the address that `ray start` told, "
-            "and is this machine in the cluster?"
+            "is this machine in the cluster, and is RAY_AUTH_MODE set as there?"
         ) from error
 
 

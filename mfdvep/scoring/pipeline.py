@@ -36,7 +36,9 @@ from mfdvep.scoring.targets import Targets
 from mfdvep.scoring.work import Work
 
 CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 3 s with two cores, and half a second
-SECTION_CHUNKS = 16  # about so many chunks are a section of an indexed file
+# about so many chunks are a section of an indexed file: 20 s of a CPU worker, or 2 of a GPU's; a
+# task costs who started the run 5 ms
+SECTION_CHUNKS = 4
 
 
 def score_vcf(

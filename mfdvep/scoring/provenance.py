@@ -88,7 +88,7 @@ def run_identity(
         "header of the VCF": digest(header),
         "tracks": digest([*scorer.tracks.names, *scorer.tracks.columns.get(VIRTUAL, ())]),
         "outputs": dict(outputs),
-        "sections of the VCF": [len(sections), digest(map(repr, sections))],
+        "cut into sections": [len(sections), digest(map(repr, sections))],
         **options,
     }
 
