@@ -127,8 +127,8 @@ def score_vcf(
     command
         For the files' provenance.
     progress
-        Called with the number of records done, their total or None while that is not known, and
-        what else can be shown, name -> number.
+        Called with the number of records done, and their total or None where that is not known; on
+        a cluster also with what else can be shown, name -> number.
 
     Raises
     ------
@@ -256,7 +256,7 @@ def score_vcf(
             places += done.places
             n_resumed += done.n_resumed
             if progress is not None:
-                progress(tally.n_records, done.total, done.figures)
+                progress(tally.n_records, done.total, *([done.figures] if done.figures else []))
         seconds = time.monotonic() - began
         timing: dict[str, Any] = {
             "seconds": seconds,
