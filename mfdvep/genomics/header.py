@@ -14,7 +14,9 @@ OWN = "mfdvep: "
 
 _FIELD = r'(?:[^",]|"(?:[^"\\]|\\.)*")*,'  # one of a header line's, with its comma
 _DECLARED = re.compile(rf"##(INFO|FILTER|FORMAT|contig)=<(?:{_FIELD})*?ID=([^,>]+)")
-_RUN_LINES = ("##mfdvepVersion=", "##mfdvepCommand=", "##mfdvepModel=", "##mfdvepReference=")
+_RUN_LINES = tuple(
+    f"##mfdvep{what}=" for what in ("Version", "Command", "Model", "Reference", "VirtualTrack")
+)
 
 
 def annotated_header(

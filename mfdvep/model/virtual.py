@@ -111,6 +111,12 @@ def virtual_rows(tracks: TrackTable) -> list[int]:
     return [row for row, about in enumerate(tracks.columns.get(VIRTUAL, ())) if about]
 
 
+def virtual_tracks(tracks: TrackTable) -> dict[str, str]:
+    """Return the name of each virtual track of a table -> what it is made of."""
+    names = tracks.names
+    return {names[row]: tracks.columns[VIRTUAL][row] for row in virtual_rows(tracks)}
+
+
 def add_virtual(model: MFDModel, tracks: Sequence[VirtualTrack]) -> MFDModel:
     """Return a model that has virtual tracks too, as further rows after its own.
 

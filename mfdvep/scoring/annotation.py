@@ -48,6 +48,10 @@ def header_lines(provenance: dict) -> list[str]:
         f'##mfdvepModel=<ID=model,Name="{_quoted(model["name"])}",SHA256={model["sha256"]}>',
         f'##mfdvepReference=<ID=reference,File="{_quoted(reference["file"])}",'
         f"Fingerprint={reference['fingerprint']}>",
+        *(
+            f'##mfdvepVirtualTrack=<ID=virtual{number},Name="{_quoted(name)}",Made="{_quoted(made)}">'
+            for number, (name, made) in enumerate(p["virtual"].items(), start=1)
+        ),
         f'##INFO=<ID=MFD,Number=.,Type=String,Description="{OWN}the '
         f"{p['top_k']} tracks of each ALT with the largest combined effect in size{at_least}, "
         f"{how}; TECHNICAL_SHARE is |TECHNICAL| / (|BIOLOGICAL| + |TECHNICAL|); "

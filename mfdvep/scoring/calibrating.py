@@ -16,7 +16,7 @@ from mfdvep.files import sha256
 from mfdvep.genomics.bcf import quiet_htslib
 from mfdvep.genomics.info_columns import InfoColumns
 from mfdvep.genomics.vcf import Record, open_vcf
-from mfdvep.model.virtual import VIRTUAL
+from mfdvep.model.virtual import VIRTUAL, virtual_tracks
 from mfdvep.overlap import ahead
 from mfdvep.scoring.calibration import Calibration, knot_ranks
 from mfdvep.scoring.effect_file import EffectFile
@@ -164,7 +164,7 @@ def calibrate(
         **{key: file.provenance[key] for key in _OF_EFFECTS if key in file.provenance},
         "background": {"file": source.name, "sha256": sha256(source)},
         "filters": {"min_af": min_af},
-        VIRTUAL: _virtual(file),
+        VIRTUAL: virtual_tracks(file.tracks),
     }
     return Calibration(file.tracks.names, sizes, ranks, about)
 
@@ -188,9 +188,3 @@ def _is_frequent(text: str | None, min_af: float, name: str) -> bool:
     if not 0 <= af <= 1:
         raise InputError(f"{name}: AF {text[:40]} is no frequency, from 0 to 1; repair it")
     return af >= min_af
-
-
-def _virtual(file: EffectFile) -> dict[str, str]:
-    """Return the name of each virtual track -> what it is made of."""
-    made = file.tracks.columns.get(VIRTUAL, ())
-    return {name: text for name, text in zip(file.tracks.names, made, strict=False) if text}

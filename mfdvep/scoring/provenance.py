@@ -11,7 +11,7 @@ from mfdvep import __version__
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.sections import Section
 from mfdvep.genomics.text import CODEC
-from mfdvep.model.virtual import VIRTUAL
+from mfdvep.model.virtual import virtual_tracks
 from mfdvep.scoring.scorer import ScorerFace
 
 _OF_THE_MACHINE = ("mfdvep", "command", "torch")
@@ -44,6 +44,7 @@ def run_provenance(
         "model": scorer.model_provenance,
         "reference": scorer.windows.genome.record,
         "n_tracks": len(scorer.tracks),
+        "virtual": virtual_tracks(scorer.tracks),
         **scorer.provenance,
         "regions": None if regions is None else regions.describe(),
         "top_k": top_k,
@@ -86,7 +87,7 @@ def run_identity(
         "size of the FASTA": file.st_size,
         "time of change of the FASTA": file.st_mtime_ns,
         "header of the VCF": digest(header),
-        "tracks": digest([*scorer.tracks.names, *scorer.tracks.columns.get(VIRTUAL, ())]),
+        "tracks": digest(scorer.tracks.names),
         "outputs": dict(outputs),
         "cut into sections": [len(sections), digest(map(repr, sections))],
         **options,

@@ -32,7 +32,12 @@ def test_a_virtual_track_is_scored_like_any_other(run, tmp_path):
     assert alone.tracks.names == ("CTCF/Panc1/virtual",)
     assert alone.tracks["in_training"] == ("no",)
     assert "0 (target 13, biosample 2)" in alone.tracks["virtual"][0]
-    assert "CTCF/Panc1/virtual|" in (tmp_path / "o.vcf").read_text()
+    text = (tmp_path / "o.vcf").read_text()
+    assert "CTCF/Panc1/virtual|" in text
+    (line,) = (line for line in text.splitlines() if line.startswith("##mfdvepVirtualTrack="))
+    made = alone.tracks["virtual"][0]
+    assert line == (f'##mfdvepVirtualTrack=<ID=virtual1,Name="CTCF/Panc1/virtual",Made="{made}">')
+    assert alone.provenance["virtual"] == {"CTCF/Panc1/virtual": made}
     among = score(
         run, tmp_path, "--virtual", PANC1, "--where", 'target == "CTCF"', "--scale", "logit"
     )

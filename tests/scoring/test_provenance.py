@@ -6,7 +6,7 @@ from conftest import make_model, random_bases, write_fasta
 
 from mfdvep.genomics.genome import Genome
 from mfdvep.model.virtual import VirtualTrack, add_virtual
-from mfdvep.scoring.provenance import run_identity
+from mfdvep.scoring.provenance import run_identity, run_provenance
 from mfdvep.scoring.scorer import Scorer
 
 
@@ -19,6 +19,10 @@ def test_virtual_tracks_of_one_name_are_told_apart(tmp_path):
             track = VirtualTrack("mine", {"target": "CTCF", "lab": lab})
             scorer = Scorer(add_virtual(make_model(), [track]), genome, tracks=[5], shifts=1)
             assert scorer.tracks.names == ("CTCF/mine",)
-            found.append(run_identity({}, scorer, [], outputs={})["tracks"])
+            provenance = run_provenance(
+                scorer, command="", regions=None, top_k=3, min_abs=0, storage="float32",
+                calibration=None,
+            )  # fmt: skip
+            found.append(run_identity(provenance, scorer, [], outputs={}))
     assert found[0] != found[1]
     assert found[0] == found[2]
