@@ -30,7 +30,8 @@ from mfdvep.wording import plural
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.regions import Regions
-    from mfdvep.scoring.cluster import Cluster, ClusterScorer
+    from mfdvep.scoring.cluster import Cluster
+    from mfdvep.scoring.cluster_scorer import ClusterScorer
     from mfdvep.scoring.report import RunSummary
     from mfdvep.scoring.scorer import Scorer, ScorerFace
 
@@ -304,7 +305,7 @@ def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
 
 
 def _scorer_on(cluster: Cluster, genome: Genome, options: dict[str, Any]) -> ClusterScorer:
-    from mfdvep.scoring.cluster import ClusterScorer
+    from mfdvep.scoring.cluster_scorer import ClusterScorer
 
     return ClusterScorer(cluster, genome=genome, **_of_scorer(options))
 

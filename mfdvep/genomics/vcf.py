@@ -12,8 +12,9 @@ from typing import Any
 from mfdvep.errors import InputError
 from mfdvep.genomics.bcf import BcfSource
 from mfdvep.genomics.regions import Regions
-from mfdvep.genomics.sections import WHOLE, Section, cut, index_of
+from mfdvep.genomics.sections import WHOLE, Section, cut
 from mfdvep.genomics.text import PARQUET, TextStream
+from mfdvep.genomics.vcf_index import index_of
 
 _FIXED = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 _MAGIC = b"##fileformat=VCF"

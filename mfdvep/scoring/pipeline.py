@@ -20,8 +20,9 @@ from mfdvep.genomics.vcf import open_vcf
 from mfdvep.scoring.annotation import header_lines
 from mfdvep.scoring.calibration import Calibration
 from mfdvep.scoring.calibration_use import quantiles_on
-from mfdvep.scoring.chunks import ChunkStore, Place
-from mfdvep.scoring.cluster import ClusterScorer
+from mfdvep.scoring.chunk_store import ChunkStore
+from mfdvep.scoring.chunks import Place
+from mfdvep.scoring.cluster_scorer import ClusterScorer
 from mfdvep.scoring.group_sink import GroupSink
 from mfdvep.scoring.groups import TrackGroups
 from mfdvep.scoring.guard import check_reference

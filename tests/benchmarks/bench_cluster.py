@@ -68,7 +68,8 @@ def run(folder: Path, vcf: str, scorer) -> dict[str, float]:
 
 
 def test_two_workers_against_one(inputs, capsys, monkeypatch):
-    from mfdvep.scoring.cluster import Cluster, ClusterScorer
+    from mfdvep.scoring.cluster import Cluster
+    from mfdvep.scoring.cluster_scorer import ClusterScorer
 
     monkeypatch.setattr(pipeline, "SECTION_CHUNKS", 2)  # several for each worker of so short a run
     model = load_model()

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.regions import Regions
-from mfdvep.genomics.sections import WHOLE, Index, cut, index_of
+from mfdvep.genomics.sections import WHOLE, cut
 from mfdvep.genomics.vcf import Part, Record, open_vcf
+from mfdvep.genomics.vcf_index import Index, index_of
 
 CONTIGS = {"chr1": 3_000_000, "chrEmpty": 500, "chr2": 2_000_000, "HLA*01:01": 900}
 HEADER = "".join(

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from mfdvep.errors import OutputError
-from mfdvep.scoring.chunks import ChunkFolder, ChunkStore, Finished, Place
+from mfdvep.scoring.chunk_store import ChunkStore
+from mfdvep.scoring.chunks import ChunkFolder, Finished, Place
 
 RUN = {"command": "mfdvep score", "shifts": [0, 1], "model": {"name": "m"}}
 
@@ -123,7 +124,7 @@ def test_a_folder_of_somebody_else_is_left_alone(folder):
 def test_one_process_at_a_time(folder):
     code = (
         "import sys, json; from pathlib import Path\n"
-        "from mfdvep.scoring.chunks import ChunkStore\n"
+        "from mfdvep.scoring.chunk_store import ChunkStore\n"
         "ChunkStore(Path(sys.argv[1]), json.loads(sys.argv[2]), resume=True)"
     )
     with ChunkStore(folder, RUN) as store:

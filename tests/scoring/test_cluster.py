@@ -35,7 +35,8 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import CENTRE
 from mfdvep.model.checkpoint import save_model
 from mfdvep.scoring import pipeline
-from mfdvep.scoring.cluster import Cluster, ClusterScorer
+from mfdvep.scoring.cluster import Cluster
+from mfdvep.scoring.cluster_scorer import ClusterScorer
 from mfdvep.scoring.pipeline import score_vcf
 
 ray = pytest.importorskip("ray")
@@ -213,7 +214,7 @@ def test_an_error_of_a_worker_is_the_error_of_the_run(folder, nodes):
 
 
 def test_another_version_on_a_worker(folder, nodes, monkeypatch):
-    monkeypatch.setattr("mfdvep.scoring.cluster.__version__", "99.0")
+    monkeypatch.setattr("mfdvep.scoring.cluster_scorer.__version__", "99.0")
     with (
         Genome(folder / "g.fa") as genome,
         Cluster() as cluster,

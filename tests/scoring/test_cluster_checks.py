@@ -15,8 +15,10 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sections import WHOLE
 from mfdvep.genomics.vcf import Part, open_vcf
 from mfdvep.scoring import pipeline
-from mfdvep.scoring.chunks import ChunkStore, Place
-from mfdvep.scoring.cluster import Cluster, ClusterScorer, _common, _unfinished
+from mfdvep.scoring.chunk_store import ChunkStore
+from mfdvep.scoring.chunks import Place
+from mfdvep.scoring.cluster import Cluster
+from mfdvep.scoring.cluster_scorer import ClusterScorer, _common, _unfinished
 from mfdvep.scoring.pipeline import score_vcf
 from mfdvep.scoring.provenance import digest
 from mfdvep.scoring.reading import read_chunks
