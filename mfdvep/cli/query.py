@@ -37,7 +37,7 @@ def query(store: Path, output: str | None, force: bool, quiet: bool, **given: An
     STORE is of `mfdvep score --store-features`. Neither genome nor network is needed: an effect
     is the change of the latent features times a track's weights. The output is a matrix as of
     `mfdvep score --matrix --scale logit`; combined = biological + technical. With -o - it is
-    text, tab-separated, a line an ALT and track, for few tracks.
+    text, tab-separated, a line an ALT and track, for few tracks; with the INFO keys that are kept.
 
     With --group-by a track is a group of tracks; its effects are means over them, and
     combined_largest, biological_largest and technical_largest those of largest size.

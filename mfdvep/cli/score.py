@@ -194,7 +194,9 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
     # a check writes nothing, and so needs no file for them
     kept = any(options[name] for name in ("matrix", "store_features", "groups"))
     if (options["labels"] or options["info"]) and not (kept or check):
-        raise click.UsageError("--labels and --info are kept in the matrix; give --matrix too")
+        raise click.UsageError(
+            "--labels and --info are kept in tables; give --matrix, --store-features or --groups"
+        )
     if options["quantiles"] and not (options["matrix"] or check):
         raise click.UsageError("--quantiles are kept in the matrix; give --matrix too")
     if threads:
@@ -257,6 +259,7 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     from mfdvep.genomics.vcf import open_vcf
     from mfdvep.scoring.calibration_use import quantiles_on
     from mfdvep.scoring.check import check_vcf, render
+    from mfdvep.scoring.groups import TrackGroups
     from mfdvep.scoring.outputs import kept_info
     from mfdvep.scoring.windows import AlleleWindows
 
@@ -272,7 +275,14 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     n = report.status["OK"]
     try:
         scorer = _scorer(genome, options)
-        quantiles_on(scorer, calibration_of(options, scorer))
+        quantiles_on(
+            scorer,
+            calibration_of(options, scorer),
+            in_matrix=options["quantiles"],
+            matrix=options["matrix"],
+        )
+        if options["groups"]:
+            TrackGroups.of(scorer.tracks, options["group_by"])
     except MfdvepError as error:
         click.echo(f"\nTo run: {n:,} alleles; no estimate of the time: {error}")
         return 1

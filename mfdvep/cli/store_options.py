@@ -52,5 +52,7 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def check_store_options(given: dict[str, Any]) -> None:
     """Raise a usage error for options of which one needs another."""
+    if given["store_type"] != "float32" and not given["store_features"]:
+        raise click.UsageError("--store-type is of --store-features; give its file")
     if bool(given["groups"]) != bool(given["group_by"]):
         raise click.UsageError("--group-by and --groups go together: columns, and the file")

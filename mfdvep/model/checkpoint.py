@@ -80,10 +80,20 @@ def save_model(model: MFDModel, folder: str | Path, *, about: dict[str, Any]) ->
 
     Raises
     ------
+    InputError
+        The model has virtual tracks, which follow from its own.
     OutputError
         The folder exists.
     """
     import safetensors.torch
+
+    from mfdvep.model.virtual import virtual_rows
+
+    if virtual_rows(model.tracks):
+        raise InputError(
+            "a model with virtual tracks is not saved: save the one that they were added to, and "
+            "add them after loading"
+        )
 
     folder = Path(folder)
     if folder.exists():

@@ -118,7 +118,7 @@ def virtual_tracks(tracks: TrackTable) -> dict[str, str]:
 
 
 def add_virtual(model: MFDModel, tracks: Sequence[VirtualTrack]) -> MFDModel:
-    """Return a model that has virtual tracks too, as further rows after its own.
+    """Return a model that has virtual tracks too, as further rows after its own; the same for none.
 
     The trunk is shared, and so is the provenance: the weights of the new tracks follow from the
     model's and from the column "virtual" of the track table.
@@ -145,6 +145,8 @@ def add_virtual(model: MFDModel, tracks: Sequence[VirtualTrack]) -> MFDModel:
     """
     if model.config.plain:
         raise InputError("a plain baseline has no metadata, and so no virtual tracks")
+    if not tracks:
+        return model
     if virtual_rows(model.tracks):
         raise InputError("the model has virtual tracks already; add all of them at once")
     rows = [row for row in range(len(model.tracks)) if row not in model.untrained]
@@ -210,6 +212,10 @@ class _Made:
 
 
 def _check(track: VirtualTrack, columns: Mapping[str, str]) -> None:
+    if not track.values:
+        raise InputError(
+            f"virtual track {track.name}: nothing is said of it; give a column and its value"
+        )
     for column in track.values:
         if column not in columns:
             near = get_close_matches(column, columns, n=3)

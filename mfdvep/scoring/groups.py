@@ -11,6 +11,7 @@ import numpy as np
 from mfdvep.errors import InputError
 from mfdvep.model.tracks import ROLL_UP, TrackTable
 from mfdvep.scoring.effects import KINDS
+from mfdvep.wording import MISSING
 
 LARGEST = tuple(f"{kind}_largest" for kind in KINDS)
 N_TRACKS = "n_tracks"
@@ -67,7 +68,7 @@ class TrackGroups:
         sizes = [len(rows) for rows in members.values()]
         columns = dict(zip(by, zip(*members, strict=True), strict=True))
         table = {
-            ROLL_UP: tuple("/".join(values) for values in members),
+            ROLL_UP: _names(by, list(members)),
             **columns,
             N_TRACKS: tuple(map(str, sizes)),
         }
@@ -112,6 +113,19 @@ class TrackGroups:
             members = effects[kind, row, self.starts[group] :]
             found[kind, row, group] = members[np.argmax(np.abs(members) == high[kind, row, group])]
         return found
+
+
+def _names(by: Sequence[str], members: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return a name for each group, "CTCF/K562", with "." for a value that is not known.
+
+    If values with "/" in them make two names equal, all are as "target=CTCF/biosample=K562".
+    """
+    shown = [tuple(value or MISSING for value in values) for values in members]
+    names = tuple("/".join(values) for values in shown)
+    if len(set(names)) == len(names):
+        return names
+    pairs = [zip(by, values, strict=True) for values in shown]
+    return tuple("/".join(f"{column}={value}" for column, value in each) for each in pairs)
 
 
 def _listed(tracks: TrackTable) -> str:

@@ -105,6 +105,11 @@ class Query:
         return len(self._store)
 
     @property
+    def extra(self) -> tuple[str, ...]:
+        """Names of further columns: INFO keys that the store keeps."""
+        return self._store.extra
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """What makes the numbers what they are, and the store that they are from."""
         run = self._store.provenance

@@ -9,7 +9,8 @@ import numpy as np
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.genome import Genome
-from mfdvep.model.tracks import TrackTable
+from mfdvep.model.tracks import ROLL_UP, TrackTable
+from mfdvep.model.virtual import IN_TRAINING, VIRTUAL
 
 ID_COLUMN = "experiment"
 """Where the table has this column, its values must differ."""
@@ -22,10 +23,16 @@ def peak_files(table: TrackTable, path: Path, column: str) -> list[Path]:
     Raises
     ------
     InputError
-        No rows, no such column, an experiment named twice, or a file that is not there.
+        No rows, no such column, one of a name that is reserved, an experiment named twice, or a
+        file that is not there.
     """
     if len(table) == 0:
         raise InputError(f"{path}: no experiments; expected one row each below the header")
+    for name in (VIRTUAL, IN_TRAINING, ROLL_UP):
+        if name in table.columns:
+            raise InputError(
+                f"{path}: column {name!r} has a meaning of its own in tables of tracks; rename it"
+            )
     _check_column(table, path, column)
     seen: dict[str, int] = {}
     for row, value in enumerate(table.columns.get(ID_COLUMN, ())):

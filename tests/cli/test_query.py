@@ -18,6 +18,7 @@ from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.effects import KINDS, AlleleFeatures, EffectBatch
 from mfdvep.scoring.feature_store import StoreWriter
 from mfdvep.scoring.matrix import read_effects
+from mfdvep.scoring.store_file import FeatureStore
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 N_LABELLED = 300
@@ -102,6 +103,15 @@ def test_text_on_standard_output(run, scored):
     np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
 
 
+def test_text_has_the_info_that_the_store_keeps(run, labelled):
+    options = ["--tracks", "X0001", "--tracks", "X0005", "-o", "-", "-q"]
+    code, out, err = run("query", str(labelled), *options)
+    assert (code, err) == (0, "")
+    header, *lines = [text.split("\t") for text in out.splitlines()]
+    assert header == ["chrom", "pos", "ref", "alt", "status", "LABEL", "track", *KINDS]
+    assert [text[5] for text in lines[::2]] == FeatureStore(labelled).text("LABEL")
+
+
 def test_a_virtual_track(run, scored):
     virtual = ["--virtual", "target=CTCF,biosample=HepG2", "-o", "-", "-q"]
     code, out, err = run("query", str(scored / "f.parquet"), *virtual)
@@ -182,7 +192,24 @@ def test_options_of_score_that_need_each_other(run, scored):
         assert "--group-by and --groups go together" in err
     code, _, err = run(*score, "--labels", "LABEL")
     assert code == 2
-    assert "give --matrix too" in err
+    assert "give --matrix, --store-features or --groups" in err
+    code, _, err = run(*score, "--store-type", "float16")
+    assert code == 2
+    assert "--store-type is of --store-features" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--group-by", "targe", "--groups", "g.parquet"], "no column 'targe'"),
+        (["--quantiles", "--matrix", "m.parquet", "--scale", "logit"], "quantiles of all effects"),
+    ],
+)
+def test_a_check_refuses_what_a_run_would(run, scored, options, says):
+    score = ["score", str(scored / "in.vcf"), "-f", str(EXAMPLES / "genome.fa"), "--check", "-q"]
+    code, out, _ = run(*score, *options)
+    assert code == 1
+    assert says in out
 
 
 def test_the_outputs_of_a_run_are_the_same_with_a_store(run, scored, tmp_path):

@@ -311,7 +311,7 @@ def test_labels_are_columns_of_the_matrix(run, few, tmp_path):
 def test_labels_without_a_matrix_are_a_wrong_usage(run, few, options):
     code, _, err = score(run, few, *options)
     assert code == 2
-    assert "are kept in the matrix; give --matrix" in err
+    assert "are kept in tables; give --matrix" in err
 
 
 @pytest.mark.parametrize("options", [["--labels", "EFFECT"], ["--info", "MOTIF"]])

@@ -8,6 +8,7 @@ import torch
 from conftest import SMALL_TRACKS, make_model
 
 from mfdvep.errors import InputError
+from mfdvep.model.checkpoint import save_model
 from mfdvep.model.config import Variable
 from mfdvep.model.mfd import Features
 from mfdvep.model.tracks import TrackTable
@@ -244,6 +245,19 @@ def test_file_that_is_refused(tmp_path, text, match):
 def test_what_a_model_cannot_make(small_model, values, match):
     with pytest.raises(InputError, match=match):
         added(small_model, **values)
+
+
+def test_nothing_to_add_and_nothing_said(small_model):
+    assert add_virtual(small_model, []) is small_model
+    with pytest.raises(InputError, match="virtual track v: nothing is said of it"):
+        added(small_model)
+
+
+def test_a_model_with_virtual_tracks_is_not_saved(small_model, tmp_path):
+    new = add_virtual(small_model, [parse_virtual("target=CTCF")])
+    with pytest.raises(InputError, match="add them after loading"):
+        save_model(new, tmp_path / "m", about={})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_that_are_taken_and_a_plain_model(small_model):

@@ -34,11 +34,17 @@ def test_groups_of_one_column():
 
 def test_groups_of_two_columns_and_of_nothing_known():
     groups = TrackGroups.of(SMALL_TRACKS, ["target", "biosample"])
-    assert groups.tracks.names == ("CTCF/K562", "GATA1/K562", "open/K562", "open/", "CTCF/HepG2")
+    assert groups.tracks.names == ("CTCF/K562", "GATA1/K562", "open/K562", "open/.", "CTCF/HepG2")
     assert groups.tracks["biosample"] == ("K562", "K562", "K562", "", "HepG2")
     by_one = TrackGroups.of(SMALL_TRACKS, ["biosample"])
-    assert by_one.tracks.names == ("K562", "", "HepG2")
+    assert by_one.tracks.names == ("K562", ".", "HepG2")
     assert by_one.tracks["n_tracks"] == ("3", "1", "1")
+
+
+def test_names_that_slashes_would_make_equal():
+    tracks = TrackTable({"id": ("1", "2"), "lab": ("a/b", "a"), "target": ("c", "b/c")})
+    names = TrackGroups.of(tracks, ["lab", "target"]).tracks.names
+    assert names == ("lab=a/b/target=c", "lab=a/target=b/c")
 
 
 def test_names_are_those_of_the_groups_whatever_the_columns():

@@ -288,11 +288,15 @@ def test_text(scored, monkeypatch):
     pieces = list(query_text(asked))
     assert [n for n, _ in pieces] == [0, 6, 12, N_ALTS]
     header, *lines = b"".join(text for _, text in pieces).decode().splitlines()
-    assert header.split("\t") == ["chrom", "pos", "ref", "alt", "status", "track", *KINDS]
+    kept = asked.extra
+    columns = ["chrom", "pos", "ref", "alt", "status", *kept, "track", *KINDS]
+    assert header.split("\t") == columns
     assert len(lines) == N_ALTS * 2
     expected = read_effects(scored["matrix"])
     for i, text in enumerate(lines):
-        chrom, pos, ref, alt, status, track, *numbers = text.split("\t")
+        fields = text.split("\t")
+        chrom, pos, ref, alt, status = fields[:5]
+        track, *numbers = fields[5 + len(kept) :]
         row, column = i // 2, (4, 0)[i % 2]
         v = expected.variants[row]
         assert (chrom, int(pos), ref, alt) == (v.chrom, v.pos, v.ref, v.alt)

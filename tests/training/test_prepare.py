@@ -372,6 +372,10 @@ TABLES = {
         "experiment\tpeaks\nE\tpeaks/A.bed\nF\tpeaks/A.bed\nE\tpeaks/A.bed\n",
         "row 3: experiment 'E' again, as in row 1",
     ),
+    "a column with a meaning of its own": (
+        "peaks\tvirtual\npeaks/A.bed\tx\n",
+        "column 'virtual' has a meaning of its own",
+    ),
     "unknown unlabelled contig": (
         "peaks\tunlabelled_contigs\npeaks/A.bed\tchr3,chr7\n",
         "row 1: unlabelled_contigs names 'chr7', which is not a contig of",
