@@ -10,7 +10,7 @@ FACTORS := target in ['BACH1', 'BATF', 'BHLHE40', 'CTCF', 'ELF1', 'ELK1', 'ELK4'
 	'FOSL1', 'GABPA', 'GATA1', 'GATA2', 'GATA3', 'JUN', 'JUNB', 'JUND', 'MAX', 'MAZ', 'MYC', \
 	'NRF1', 'RAD21', 'REST', 'SMC3', 'SP1', 'SP2', 'TAL1', 'USF1', 'USF2', 'YY1']
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test slow lint bench clean
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -34,6 +34,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# clusters on one machine: a minute on two cores
+slow: $(VENV)/.installed
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

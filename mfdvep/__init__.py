@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Attribution": "mfdvep.interpret.attribution",
     "Calibration": "mfdvep.scoring.calibration",
+    "Cluster": "mfdvep.scoring.cluster",
+    "ClusterScorer": "mfdvep.scoring.cluster_scorer",
     "EffectBatch": "mfdvep.scoring.effects",
     "EffectFile": "mfdvep.scoring.effect_file",
     "EnrichOptions": "mfdvep.enrichment.preparing",

@@ -27,3 +27,7 @@ class ModelError(MfdvepError):
 
 class TrainingError(MfdvepError):
     """A training run cannot go on (loss not finite, no labelled bins, another run's checkpoint)."""
+
+
+class ClusterError(MfdvepError):
+    """A cluster cannot be reached, its workers do not fit the run, or a chunk ends them."""

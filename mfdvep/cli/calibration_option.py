@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from mfdvep.scoring.calibration import Calibration
-    from mfdvep.scoring.scorer import Scorer
+    from mfdvep.scoring.scorer import ScorerFace
 
 _NONE = "none"
 
@@ -30,7 +30,7 @@ def calibration_options(command: Callable) -> Callable:
     return command
 
 
-def calibration_of(options: dict[str, Any], scorer: Scorer) -> Calibration | None:
+def calibration_of(options: dict[str, Any], scorer: ScorerFace) -> Calibration | None:
     """Return the table to use; say why where the model has one that does not fit the run.
 
     Parameters

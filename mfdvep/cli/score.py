@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +13,27 @@ import click
 
 from mfdvep.cli.calibration_option import calibration_of, calibration_options, named_table
 from mfdvep.cli.closed_pipe import reader_has_gone
+from mfdvep.cli.cluster_options import (
+    CLUSTER_OPTIONS,
+    check_cluster_options,
+    cluster_options,
+    connected,
+)
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.parameters import Count, Share
 from mfdvep.cli.progress import progress_bar
 from mfdvep.cli.store_options import STORE_OPTIONS, check_store_options, store_options
 from mfdvep.cli.track_options import chosen, track_files, track_options
 from mfdvep.errors import MfdvepError
+from mfdvep.wording import plural
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.regions import Regions
+    from mfdvep.scoring.cluster import Cluster
+    from mfdvep.scoring.cluster_scorer import ClusterScorer
     from mfdvep.scoring.report import RunSummary
-    from mfdvep.scoring.scorer import Scorer
+    from mfdvep.scoring.scorer import Scorer, ScorerFace
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf", ".parquet")
 _PATH = click.Path(path_type=Path)
@@ -151,6 +161,7 @@ def too_many(limit: str, status: Mapping[str, int]) -> bool:
 @click.option("--batch-size", type=Count(), default="auto", show_default=True,
               help="Windows whose activations are held at once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
+@cluster_options
 @click.option("--write-index", is_flag=True, help="Write the .tbi or .csi of the output.")
 @click.option("--check", is_flag=True, help="Score nothing: say what scoring would come to.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if an ALT has no score.")
@@ -179,6 +190,7 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
     if options["strict"] and options["max_unscored"]:
         raise click.UsageError("--strict is --max-unscored 0; give one of them")
     check_store_options(options)
+    check_cluster_options(options)
     # a check writes nothing, and so needs no file for them
     kept = any(options[name] for name in ("matrix", "store_features", "groups"))
     if (options["labels"] or options["info"]) and not (kept or check):
@@ -190,22 +202,33 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
     if threads:
         torch.set_num_threads(threads)
     with Genome(fasta) as genome:
-        run = _check if check else _score
-        status = run(vcf, genome, _regions(options), options)
+        if check:
+            status = _check(vcf, genome, _regions(options), options)
+        else:
+            with connected(options, threads) as cluster:
+                if cluster is None:
+                    scorer: Scorer | ClusterScorer = _scorer(genome, options)
+                else:
+                    scorer = _scorer_on(cluster, genome, options)
+                status = _score(vcf, scorer, _regions(options), options)
     sys.exit(status)
 
 
-def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
+def _score(
+    vcf: str, scorer: Scorer | ClusterScorer, regions: Regions | None, options: dict[str, Any]
+) -> int:
     from mfdvep.scoring.pipeline import score_vcf
 
-    scorer = _scorer(genome, options)
     calibration = calibration_of(options, scorer)
     target = options["output"] or default_output(vcf)
     stats = options["stats"]
     if stats is None and target != "-":
         stats = Path(f"{_stem(target)}.stats.json")
     try:
-        with progress_bar("scoring", "records", quiet=options["quiet"]) as bar:
+        with (
+            nullcontext() if options["ray"] is None else redirect_stdout(sys.stderr),  # Ray's notes
+            progress_bar("scoring", "records", quiet=options["quiet"]) as bar,
+        ):
             summary = score_vcf(
                 vcf,
                 scorer,
@@ -223,8 +246,7 @@ def _score(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     except BrokenPipeError:
         return reader_has_gone()
     if not options["quiet"]:
-        place = f"{scorer.device.type} in {scorer.precision.name}"
-        click.echo(_told(target, summary, place), err=True)
+        click.echo(_told(target, summary, scorer), err=True)
     if options["labels"] and options["matrix"] and not options["quiet"]:
         from mfdvep.cli.enrich import show_summary
 
@@ -289,8 +311,19 @@ def _exceeds(options: dict[str, Any], status: Mapping[str, int]) -> bool:
 def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
     from mfdvep.scoring.scorer import Scorer
 
+    return Scorer(genome=genome, **_of_scorer(options))
+
+
+def _scorer_on(cluster: Cluster, genome: Genome, options: dict[str, Any]) -> ClusterScorer:
+    from mfdvep.scoring.cluster_scorer import ClusterScorer
+
+    return ClusterScorer(cluster, genome=genome, **_of_scorer(options))
+
+
+def _of_scorer(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what a scorer takes besides the genome."""
     model, rows = chosen(options["model"], options)
-    return Scorer(model, genome, tracks=rows, **{name: options[name] for name in _OF_SCORER})
+    return {"model": model, "tracks": rows, **{name: options[name] for name in _OF_SCORER}}
 
 
 def _also_read(options: dict[str, Any]) -> list[Path]:
@@ -311,11 +344,18 @@ def _regions(options: dict[str, Any]) -> Regions | None:
 
 
 def _command() -> str:
-    """Return the command as typed, but for --resume: a run that goes on is the same run."""
-    return as_typed(without=["--resume"])
+    """Return the command as typed, but for what does not change the files.
+
+    A run that goes on is the same run, and so is one on a cluster.
+    """
+    return as_typed(without=["--resume"], options=CLUSTER_OPTIONS)
 
 
-def _told(target: str, summary: RunSummary, place: str) -> str:
+def _told(target: str, summary: RunSummary, scorer: ScorerFace) -> str:
+    place = f"{scorer.device.type} in {scorer.provenance['precision']}"
+    if workers := summary.record.get("timing", {}).get("workers"):
+        hosts = {worker["host"] for worker in workers}
+        place += f", {plural(len(workers), 'worker')} on {plural(len(hosts), 'host')}"
     counts = ", ".join(f"{name} {n}" for name, n in summary.status.items() if n)
     resumed = f", {summary.resumed} of them earlier" if summary.resumed else ""
     lines = [

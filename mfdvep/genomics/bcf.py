@@ -50,7 +50,7 @@ class BcfSource:
     Raises
     ------
     InputError
-        Damaged; also from `lines` and `fetch`.
+        Damaged; also from `lines` and `between`.
     """
 
     def __init__(self, text: TextStream) -> None:
@@ -69,11 +69,19 @@ class BcfSource:
         if self._error:
             raise self._error[0]
 
-    def fetch(self, chrom: str, start: int, end: int) -> Iterator[tuple[str, pysam.VariantRecord]]:
-        """Yield as `lines` what overlaps a stretch, 0-based and half-open, through the index."""
+    def between(self, start: int, end: int | None) -> Iterator[tuple[str, pysam.VariantRecord]]:
+        """Yield as `lines` what lies between two virtual offsets; 0 is where the file begins."""
         with self._reading():
-            found = self._file.fetch(chrom, start, end)
-        yield from self._lines_of(found)
+            if start:
+                self._file.seek(start)
+        yield from self._lines_of(self._until(end))
+
+    def _until(self, end: int | None) -> Iterator[pysam.VariantRecord]:
+        while end is None or self._file.tell() < end:
+            try:
+                yield next(self._file)
+            except StopIteration:
+                return
 
     def _lines_of(
         self, records: Iterable[pysam.VariantRecord]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zlib
+from collections.abc import Iterator
 from enum import Enum
 from typing import BinaryIO
 
@@ -38,3 +40,34 @@ def has_end(file: BinaryIO) -> bool:
     whole = file.read() == END_BLOCK
     file.seek(0)
     return whole
+
+
+def inflated(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
+    """Yield what lies between two virtual offsets of an open bgzip file, a block at a time.
+
+    Parameters
+    ----------
+    start, end
+        2^16 times where a block begins in the file, and bytes of it when inflated; None: the end
+        of the file.
+
+    Raises
+    ------
+    ValueError, zlib.error
+        There is no whole block where one should be; its checksum does not fit.
+
+    Source: SAM specification, section 4.1.
+    """
+    last, n_last = (None, 0) if end is None else (end >> 16, end & 0xFFFF)
+    at, skipped = start >> 16, start & 0xFFFF
+    file.seek(at)
+    while last is None or at < last or (at == last and n_last):
+        head = file.read(18)
+        if not head and last is None:
+            return
+        if compression(head) is not Compression.BGZF:
+            raise ValueError(f"no bgzip block at byte {at}")
+        rest = int.from_bytes(head[16:18], "little") + 1 - len(head)
+        data = zlib.decompress(head + file.read(rest), wbits=31)
+        yield data[skipped : n_last if at == last else None]
+        at, skipped = at + len(head) + rest, 0

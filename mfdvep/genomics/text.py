@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from mfdvep.errors import InputError
-from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression, has_end
+from mfdvep.genomics.bgzf import END_BLOCK, Compression, compression, has_end, inflated
 
 CODEC = {"encoding": "utf-8", "errors": "surrogateescape"}
 """Bytes to text and back: any byte comes out as it went in."""
@@ -105,6 +105,42 @@ class TextStream:
                 yield line.removesuffix(b"\n").decode(**CODEC)
                 number += 1
         self._check_end()
+
+    def between(self, start: int, end: int | None) -> Iterator[str]:
+        """Yield the lines between two virtual offsets of a bgzip file, whatever was read of it.
+
+        Parameters
+        ----------
+        start, end
+            As for `inflated`; of where lines begin.
+
+        Raises
+        ------
+        InputError
+            Damaged; or the end is not where a line begins, so the offsets are of another file.
+        """
+        begun: list[bytes] = []  # of a line that goes over blocks
+        try:
+            with open(self.name, "rb") as file:
+                for data in inflated(file, start, end):
+                    first, newline, rest = data.partition(b"\n")
+                    begun.append(first)
+                    if not newline:
+                        continue
+                    yield b"".join(begun).decode(**CODEC)
+                    *lines, last = rest.split(b"\n")
+                    for line in lines:
+                        yield line.decode(**CODEC)
+                    begun = [last]
+        except (EOFError, OSError, ValueError, zlib.error) as error:
+            raise InputError(f"{self.name}: damaged: {error}; get the file again") from error
+        if last_line := b"".join(begun):
+            if end is not None:
+                raise InputError(
+                    f"{self.name}: its index is of another file; make it again: bcftools index -f "
+                    f"{self.name}"
+                )
+            yield last_line.decode(**CODEC)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield what is read, inflated, in blocks of bytes; raises InputError as the lines do."""

@@ -8,17 +8,17 @@ from typing import Any
 
 from mfdvep.errors import InputError
 from mfdvep.scoring.calibration import Calibration, TrackQuantiles
-from mfdvep.scoring.scorer import Scorer
+from mfdvep.scoring.scorer import ScorerFace
 from mfdvep.wording import plural
 
 
-def of_run(scorer: Scorer) -> dict[str, Any]:
+def of_run(scorer: ScorerFace) -> dict[str, Any]:
     """Return what must be the same in a table for its quantiles to be those of a run's effects."""
     return {"model": scorer.model_provenance, **scorer.provenance}
 
 
 def quantiles_on(
-    scorer: Scorer,
+    scorer: ScorerFace,
     calibration: Calibration | None,
     *,
     in_matrix: bool = False,

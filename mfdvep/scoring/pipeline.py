@@ -1,53 +1,50 @@
-"""A VCF in; an annotated VCF, tables and a run record out: read -> score -> write, in chunks.
+"""A VCF in; an annotated VCF, tables and a run record out.
 
-The three overlap: one thread reads and checks, this one runs the model, another writes. What a
-chunk gives is kept in a folder until all are done, so that a run can be resumed.
+The run is planned, its chunks are scored here or on the workers of a cluster, and what they give
+is kept in a folder until all are done, so that a run can be resumed; then it is put in place.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.bcf import quiet_htslib
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.vcf import open_vcf
-from mfdvep.genomics.vcf_output import VcfOutput
-from mfdvep.overlap import ahead
 from mfdvep.scoring.annotation import header_lines
-from mfdvep.scoring.calibration import Calibration, TrackQuantiles
+from mfdvep.scoring.calibration import Calibration
 from mfdvep.scoring.calibration_use import quantiles_on
-from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.chunk_store import ChunkStore
+from mfdvep.scoring.chunks import Place
+from mfdvep.scoring.cluster_scorer import ClusterScorer
 from mfdvep.scoring.group_sink import GroupSink
 from mfdvep.scoring.groups import TrackGroups
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.matrix import STORAGE
-from mfdvep.scoring.outputs import Scored, VcfSink, kept_info, tables_of, to_standard_output
+from mfdvep.scoring.outputs import kept_info, tables_of
 from mfdvep.scoring.provenance import run_identity, run_provenance, without_versions
-from mfdvep.scoring.publishing import Outputs
-from mfdvep.scoring.reading import Chunk, in_order, read_chunks
 from mfdvep.scoring.report import RunSummary, multiqc, run_record
 from mfdvep.scoring.scorer import Scorer
-from mfdvep.scoring.sparse import select_tracks
 from mfdvep.scoring.store_sink import StoreSink
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
-from mfdvep.scoring.windows import Prepared
+from mfdvep.scoring.work import Work
 
 CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 3 s with two cores, and half a second
-
-_BEHIND = 2  # chunks that may wait to be written
+# about so many chunks are a section of an indexed file: 20 s of a CPU worker, or 2 of a GPU's; a
+# task costs who started the run 5 ms
+SECTION_CHUNKS = 4
 
 
 def score_vcf(
     vcf: str | Path,
-    scorer: Scorer,
+    scorer: Scorer | ClusterScorer,
     output: str | Path,
     *,
     matrix: str | Path | None = None,
@@ -72,7 +69,7 @@ def score_vcf(
     inputs: Sequence[str | Path] = (),
     versions: bool = True,
     command: str = "",
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Callable[..., None] | None = None,
 ) -> RunSummary:
     """Annotate every record of a VCF, in order, and return the counts of what was done.
 
@@ -80,6 +77,8 @@ def score_vcf(
     ----------
     vcf
         VCF, VCF.gz, BCF or "-".
+    scorer
+        Computes in this process, or on the workers of a cluster; the files are the same.
     output
         NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text.
     matrix, long
@@ -129,7 +128,8 @@ def score_vcf(
     command
         For the files' provenance.
     progress
-        Called with the number of records done, and None for the unknown total.
+        Called with the number of records done, and their total or None where that is not known; on
+        a cluster also with what else can be shown, name -> number.
 
     Raises
     ------
@@ -140,6 +140,8 @@ def score_vcf(
         group by; see `quantiles_on`.
     ModelError
         The model gave a value that is not finite, or has too little memory.
+    ClusterError
+        See `ClusterScorer`.
     OutputError
         See `check_outputs`, `ChunkStore`; an output cannot be written. None is half-written.
     BrokenPipeError
@@ -154,11 +156,17 @@ def score_vcf(
         raise InputError("labels and info are columns of the matrix; give matrix a file")
     if groups is None and group_by:
         raise InputError("group_by is of the groups; give groups a file")
+    if isinstance(scorer, ClusterScorer):
+        for file in (output, matrix, long, store_features, groups, stats):
+            scorer.check_output(output if file is None else file)
     rolled = None if groups is None else TrackGroups.of(scorer.tracks, group_by)
     ruler = quantiles_on(scorer, calibration, in_matrix=quantiles, matrix=matrix)
     with ExitStack() as stack:
         stack.enter_context(quiet_htslib())
-        reader = stack.enter_context(open_vcf(vcf, regions=regions))
+        size = CHUNK_ALLELES[scorer.device.type]
+        reader = stack.enter_context(
+            open_vcf(vcf, regions=regions, section_size=SECTION_CHUNKS * size)
+        )
         targets = Targets.of(
             output,
             matrix=matrix,
@@ -175,8 +183,6 @@ def score_vcf(
         targets.check([*read, *inputs], force=force, resume=resume)
         kept_keys = kept_info(reader.header_lines, info, labels=labels, name=reader.name)
         records = check_reference(reader, scorer.windows, vcf)
-        if index:
-            records = in_order(records, reader.name)
         provenance = run_provenance(
             scorer,
             command=command,
@@ -186,7 +192,6 @@ def score_vcf(
             storage=storage,
             calibration=None if ruler is None else ruler.record,
         )
-        size = CHUNK_ALLELES[scorer.device.type]
         store = None
         if targets.folder is not None:
             run = run_identity(
@@ -201,6 +206,7 @@ def score_vcf(
                 group_by=list(group_by),
                 quantiles=quantiles,
                 chunk=size,
+                sections=reader.sections,
             )
             kept = "vcf" in targets.files  # who reads a stream wants it from its start
             store = ChunkStore(
@@ -214,13 +220,6 @@ def score_vcf(
             provenance["command"] = store.command
         if not versions:
             provenance = without_versions(provenance)
-        form = VcfOutput(
-            output,
-            reader.header_lines,
-            header_lines(provenance),
-            folder=targets.folder or Path(),
-            replace=replace,
-        )
         tables = tables_of(
             targets.in_parts, scorer.tracks, provenance, storage=storage, info=kept_keys,
             quantiles=quantiles,
@@ -229,28 +228,47 @@ def score_vcf(
             tables["features"] = StoreSink(scorer.n_latent, provenance, store_type, kept_keys)
         if rolled is not None:
             tables["groups"] = GroupSink(rolled, provenance, kept_keys)
-        outputs = Outputs(targets, store, VcfSink(form, scorer.tracks), tables)
-        chunks = ahead(read_chunks(records, scorer.windows, store, max_alleles=size))
-        stack.enter_context(closing(chunks))
-        features = store_features is not None
-        scored = _scored(
-            chunks, scorer, outputs, ruler, features=features, top_k=top_k, min_abs=min_abs
+        work = Work(
+            vcf=vcf,
+            regions=regions,
+            max_alleles=size,
+            is_sorted=index,
+            top_k=top_k,
+            min_abs=min_abs,
+            features=store_features is not None,
+            quantiles=ruler,
+            targets=targets,
+            tables=tables,
+            output=output,
+            header_lines=reader.header_lines,
+            added_lines=header_lines(provenance),
+            replace=replace,
+            tracks=scorer.tracks,
         )
-        tally, n_chunks, n_resumed = Tally.empty(), 0, 0
-        for part, was_resumed in stack.enter_context(closing(scored)):
-            tally, n_chunks = tally.merge(part), n_chunks + 1
-            n_resumed += part.n_records if was_resumed else 0
+        outputs = work.outputs(store, targets.folder or Path())
+        if not isinstance(scorer, ClusterScorer):
+            all_done = work.done(records, scorer, outputs, name=reader.name)
+        elif store is not None:  # it is for an output that is a file
+            all_done = scorer.done(work, reader, records, store)
+        tally, n_resumed = Tally.empty(), 0
+        places: list[Place] = []
+        for done in stack.enter_context(closing(all_done)):
+            tally = tally.merge(done.tally)
+            places += done.places
+            n_resumed += done.n_resumed
             if progress is not None:
-                progress(tally.n_records, None)
+                progress(tally.n_records, done.total, *([done.figures] if done.figures else []))
         seconds = time.monotonic() - began
-        timing = {
+        timing: dict[str, Any] = {
             "seconds": seconds,
             "records_resumed": n_resumed,
             "records_per_second": (tally.n_records - n_resumed) / seconds,
         }
+        if isinstance(scorer, ClusterScorer):
+            timing["workers"] = scorer.rates()
         record = run_record(tally, provenance=provenance, timing=timing if versions else None)
         name = Path(reader.name).name
-        outputs.publish(n_chunks, {"stats": record, "multiqc": multiqc(tally, sample=name)})
+        outputs.publish(sorted(places), {"stats": record, "multiqc": multiqc(tally, sample=name)})
     return RunSummary(
         records=tally.n_records,
         alleles=tally.n_alleles,
@@ -261,42 +279,3 @@ def score_vcf(
         resumed=n_resumed,
         record=record,
     )
-
-
-def _scored(
-    chunks: Iterable[Chunk],
-    scorer: Scorer,
-    outputs: Outputs,
-    ruler: TrackQuantiles | None,
-    *,
-    features: bool,
-    top_k: int,
-    min_abs: float,
-) -> Generator[tuple[Tally, bool], None, None]:
-    """Score chunks and have them written; yield each one's tally, and whether it was resumed.
-
-    The model runs in this thread, so that an interrupt ends it at once; another one writes.
-    """
-    pool = ThreadPoolExecutor(1, "writer")
-    waiting: deque[Future[tuple[Tally, bytes]]] = deque()
-
-    def written() -> tuple[Tally, bool]:
-        tally, text = waiting.popleft().result()
-        if text:
-            to_standard_output(text)
-        return tally, False
-
-    try:
-        for chunk in chunks:
-            if not isinstance(chunk.content, Prepared):
-                yield Tally.from_json(chunk.content), True
-                continue
-            batch = scorer.score_prepared(chunk.content, features=features)
-            selected = select_tracks(batch, top_k=top_k, min_abs=min_abs)
-            waiting.append(pool.submit(outputs.write, Scored(chunk, batch, selected, ruler)))
-            if len(waiting) > _BEHIND:
-                yield written()
-        while waiting:
-            yield written()
-    finally:
-        pool.shutdown()  # writes what is scored, so that it is not lost

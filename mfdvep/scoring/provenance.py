@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mfdvep import __version__
 from mfdvep.genomics.regions import Regions
+from mfdvep.genomics.sections import Section
 from mfdvep.genomics.text import CODEC
 from mfdvep.model.virtual import virtual_tracks
-from mfdvep.scoring.scorer import Scorer
+from mfdvep.scoring.scorer import ScorerFace
 
 _OF_THE_MACHINE = ("mfdvep", "command", "torch")
 
 
 def run_provenance(
-    scorer: Scorer,
+    scorer: ScorerFace,
     *,
     command: str,
     regions: Regions | None,
@@ -60,10 +61,11 @@ def without_versions(provenance: dict[str, Any]) -> dict[str, Any]:
 
 def run_identity(
     provenance: dict[str, Any],
-    scorer: Scorer,
+    scorer: ScorerFace,
     header: Iterable[str],
     *,
     outputs: Mapping[str, str],
+    sections: Sequence[Section] = (),
     **options: Any,
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on where it stopped, as `ChunkStore` takes it.
@@ -74,6 +76,8 @@ def run_identity(
         Lines of the input's header.
     outputs
         Use -> path of each, from where they all move together.
+    sections
+        Of the input.
     options
         Whatever else the bytes of the files depend on.
     """
@@ -82,12 +86,14 @@ def run_identity(
         **provenance,
         "size of the FASTA": file.st_size,
         "time of change of the FASTA": file.st_mtime_ns,
-        "header of the VCF": _digest(header),
-        "tracks": _digest(scorer.tracks.names),
+        "header of the VCF": digest(header),
+        "tracks": digest(scorer.tracks.names),
         "outputs": dict(outputs),
+        "cut into sections": [len(sections), digest(map(repr, sections))],
         **options,
     }
 
 
-def _digest(lines: Iterable[str]) -> str:
+def digest(lines: Iterable[str]) -> str:
+    """Return the SHA-256 of lines, in hexadecimal."""
     return hashlib.sha256("\n".join(lines).encode(**CODEC)).hexdigest()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mfdvep.files import Parts
 from mfdvep.genomics.vcf_output import write_index
-from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.chunks import ChunkFolder, Place
 from mfdvep.scoring.outputs import Scored, Sink, VcfSink, to_standard_output
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
@@ -27,16 +27,21 @@ class Outputs:
         The annotated VCF; goes to standard output unless it is one of the targets.
     tables
         The other sinks, for each of `targets.in_parts`.
+
+    Attributes
+    ----------
+    store
+        As given.
     """
 
     def __init__(
         self,
         targets: Targets,
-        store: ChunkStore | None,
+        store: ChunkFolder | None,
         vcf: VcfSink,
         tables: Mapping[str, Sink],
     ) -> None:
-        self._targets, self._store = targets, store
+        self._targets, self.store = targets, store
         self._stream = None if "vcf" in targets.files else vcf
         self._sinks: dict[str, Sink] = {**({} if self._stream else {"vcf": vcf}), **tables}
         if self._stream is not None:
@@ -56,22 +61,25 @@ class Outputs:
         Raises
         ------
         OutputError, InputError
-            See `VcfSink`, `ChunkStore.finish`.
+            See `VcfSink`, `ChunkFolder.finish`.
         """
         chunk = scored.chunk
         tally = Tally.of(scored.batch, n_records=len(chunk.records), contigs=chunk.contigs)
         text = b"" if self._stream is None else self._stream.text(scored)
-        if self._store is not None:
+        if self.store is not None:
             for kind, sink in self._sinks.items():
-                sink.write(self._store.part(chunk.number, kind), scored)
-            self._store.finish(chunk.number, chunk.digest, self._sinks, tally.to_json())
+                with self.store.writing(chunk.place, kind) as part:
+                    sink.write(part, scored)
+            self.store.finish(chunk.place, chunk.digest, self._sinks, tally.to_json())
         return tally, text
 
-    def publish(self, n_chunks: int, records: Mapping[str, Any]) -> None:
+    def publish(self, places: Sequence[Place], records: Mapping[str, Any]) -> None:
         """Join the parts of all chunks, and put every file in place.
 
         Parameters
         ----------
+        places
+            Of all chunks, in order.
         records
             Use -> what a JSON file among the targets holds.
 
@@ -80,12 +88,12 @@ class Outputs:
         OutputError
             One cannot be written. All are written before the first is put in place.
         """
-        if self._store is None:
+        if self.store is None:
             return
         files = self._targets.files
         with Parts(*files.values()) as parts:
             for kind, sink in self._sinks.items():
-                sink.join(self._store.parts(n_chunks, kind), parts[files[kind]])
+                sink.join(self.store.parts(places, kind), parts[files[kind]])
             if "index" in files:
                 vcf, index = files["vcf"], files["index"]
                 write_index(parts[vcf], parts[index], ending=index.suffix, bcf=vcf.suffix == ".bcf")
@@ -93,6 +101,6 @@ class Outputs:
                 if use in files:
                     text = json.dumps(records[use], indent=1, allow_nan=False)
                     parts.write_text(files[use], text + "\n")
-            self._store.publish()
+            self.store.publish()
         for path in self._targets.old_indexes:
             path.unlink(missing_ok=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from mfdvep.errors import InputError
 from mfdvep.genomics.text import CODEC
 from mfdvep.genomics.variants import Variant, VariantStatus, spelling_status
 from mfdvep.genomics.vcf import Record
-from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.chunks import ChunkFolder, Finished, Place
 from mfdvep.scoring.windows import AlleleWindows, Prepared, alleles_of
 
 MAX_RECORDS = 8192  # of a chunk
@@ -24,8 +23,8 @@ class Chunk:
 
     Attributes
     ----------
-    number
-        0-based.
+    place
+        Its section and number.
     records
         In order.
     digest
@@ -33,64 +32,81 @@ class Chunk:
     contigs
         Name of each of their contigs -> that in the reference, or the same if it is not there.
     content
-        All their ALTs; or, if an earlier process has finished the chunk, what it recorded of it.
+        All their ALTs; or, if the chunk was finished before, what was recorded of it.
     """
 
-    number: int
+    place: Place
     records: tuple[Record, ...]
     digest: str
     contigs: dict[str, str]
-    content: Prepared | dict[str, Any]
+    content: Prepared | Finished
 
 
 def read_chunks(
     records: Iterable[Record],
     windows: AlleleWindows,
-    store: ChunkStore | None,
+    store: ChunkFolder | None,
     *,
     max_alleles: int,
+    first: int = 0,
 ) -> Generator[Chunk, None, None]:
     """Yield the chunks of records; those that `store` has finished without preparing them.
+
+    A chunk holds records of one section, so that a section has the same chunks whether or not
+    those before it are read.
 
     Parameters
     ----------
     max_alleles
         ALTs spelled with ACGT in a chunk; a record is never cut.
+    first
+        Number of the first chunk.
 
     Raises
     ------
     InputError, OutputError
-        As from the records, `AlleleWindows.prepare` and `ChunkStore.finished`.
+        As from the records, `AlleleWindows.prepare` and `ChunkFolder.finished`.
     """
-    for number, group in enumerate(_groups(records, max_alleles)):
-        lines = "\n".join(record.line for record, _ in group)
+    place = None
+    for chunk, variants in groups(records, max_alleles):
+        section = chunk[0].section
+        if place is None or place.section != section:
+            place = Place(section, first if place is None else 0)
+        else:
+            place = Place(section, place.number + 1)
+        lines = "\n".join(record.line for record in chunk)
         digest = hashlib.sha256(lines.encode(**CODEC)).hexdigest()
-        content: Prepared | dict[str, Any] | None = None
+        content: Prepared | Finished | None = None
         if store is not None:
-            content = store.finished(number, digest)
+            content = store.finished(place, digest)
         if content is None:
-            content = windows.prepare([variant for _, variants in group for variant in variants])
-        chunk = tuple(record for record, _ in group)
+            content = windows.prepare(variants)
         names = dict.fromkeys(record.chrom for record in chunk)
         contigs = {name: windows.genome.resolve(name) or name for name in names}
-        yield Chunk(number, chunk, digest, contigs, content)
+        yield Chunk(place, tuple(chunk), digest, contigs, content)
 
 
-def _groups(
+def groups(
     records: Iterable[Record], max_alleles: int
-) -> Iterator[list[tuple[Record, list[Variant]]]]:
-    group: list[tuple[Record, list[Variant]]] = []
+) -> Iterator[tuple[list[Record], list[Variant]]]:
+    """Yield the records of each chunk, and their ALTs; see `read_chunks`."""
+    group: list[Record] = []
+    alleles: list[Variant] = []
     n_alleles = n_text = 0
     for record in records:
+        if group and record.section != group[0].section:
+            yield group, alleles
+            group, alleles, n_alleles, n_text = [], [], 0, 0
         variants = alleles_of(record)
-        group.append((record, variants))
+        group.append(record)
+        alleles += variants
         n_alleles += sum(spelling_status(v.ref, v.alt) is VariantStatus.OK for v in variants)
         n_text += len(record.line)
         if n_alleles >= max_alleles or n_text >= MAX_TEXT or len(group) >= MAX_RECORDS:
-            yield group
-            group, n_alleles, n_text = [], 0, 0
+            yield group, alleles
+            group, alleles, n_alleles, n_text = [], [], 0, 0
     if group:
-        yield group
+        yield group, alleles
 
 
 class Order:

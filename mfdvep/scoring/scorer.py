@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,12 +16,30 @@ from mfdvep.genomics.sequences import CENTRE, WINDOW_BASES
 from mfdvep.genomics.variants import Variant
 from mfdvep.model.device import Precision, fetching, pick_device, windows_at_once
 from mfdvep.model.mfd import MFDModel
+from mfdvep.model.tracks import TrackTable
 from mfdvep.scoring.effects import AlleleFeatures, EffectBatch
 from mfdvep.scoring.engines import ENGINES
 from mfdvep.scoring.swap import Head
 from mfdvep.scoring.windows import AlleleWindows, Change, Prepared
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
+
+
+class ScorerFace(Protocol):
+    """What a run asks of a scorer, wherever it computes; see `Scorer`."""
+
+    windows: AlleleWindows
+    tracks: TrackTable
+    n_latent: int
+    device: Any
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What, with the model and the reference, makes the numbers what they are."""
+
+    @property
+    def model_provenance(self) -> dict[str, str]:
+        """Name and sha256 of the model's weights."""
 
 
 class Scorer:

@@ -10,7 +10,7 @@ from pathlib import Path
 from mfdvep.errors import OutputError
 from mfdvep.files import check_outputs
 from mfdvep.genomics.vcf_output import index_ending, output_form
-from mfdvep.scoring.chunks import ChunkStore
+from mfdvep.scoring.chunk_store import ChunkStore
 
 _NAMES = {
     "vcf": "output",

@@ -259,8 +259,8 @@ def begun(processes, folder: Path, *options: str) -> Path:
     """Kill a run when some chunks are finished; return the folder of its parts."""
     assert processes.run(folder, *COMMAND, *options, die=16).code == -signal.SIGKILL
     parts = folder / "o.vcf.gz.parts"
-    assert (parts / "00000000.json").exists()
-    assert not (parts / "00000003.json").exists()
+    assert (parts / "000000-000000.json").exists()
+    assert not (parts / "000000-000003.json").exists()
     return parts
 
 
@@ -270,7 +270,7 @@ def begun(processes, folder: Path, *options: str) -> Path:
 )
 def test_a_signal_keeps_what_is_finished(processes, folder, whole, number, code, word):
     processes.start(folder, pause=0.3)
-    wait_for(folder / "o.vcf.gz.parts" / "00000000.json")
+    wait_for(folder / "o.vcf.gz.parts" / "000000-000000.json")
     ended = processes.end(number)
     assert (ended.code, ended.out) == (code, "")
     assert ended.err.strip().splitlines() == [
@@ -439,7 +439,7 @@ def test_a_stream_is_whole_after_a_kill(processes, folder):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stream_that_is_interrupted_leaves_nothing(processes, folder, number):
     processes.start(folder, *STREAM, "--matrix", "m.parquet", pause=0.2)
-    wait_for(folder / "m.parquet.parts" / "00000000.json")
+    wait_for(folder / "m.parquet.parts" / "000000-000000.json")
     ended = processes.end(number)
     assert ended.code == 128 + number
     assert ended.err.strip() in ("mfdvep: interrupted", "mfdvep: terminated")
@@ -503,7 +503,7 @@ def test_the_command_as_typed_is_killed_and_resumed(typed):
     args += ["again/m.parquet", "-o", "again/o.vcf.gz"]
     for number in (0, 2):
         process = start(*args, "--resume")
-        wait_for(folder / "again" / "o.vcf.gz.parts" / f"{number:08d}.json")
+        wait_for(folder / "again" / "o.vcf.gz.parts" / f"000000-{number:06d}.json")
         process.kill()
         process.communicate()
     process = start(*args, "--resume")

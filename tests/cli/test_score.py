@@ -10,7 +10,7 @@ import cyvcf2
 import numpy as np
 import pytest
 
-from mfdvep.cli.score import default_output
+from mfdvep.cli.score import _command, default_output
 from mfdvep.model.checkpoint import load_model
 from mfdvep.scoring.effect_file import EffectFile
 from mfdvep.scoring.matrix import read_effects
@@ -346,3 +346,25 @@ def test_check_knows_the_keys_of_the_input(run, few, tmp_path):
     )
     assert code == 1
     assert "declares no INFO EFECT; nearest: EFFECT" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--workers", "2"], "give --ray too"),
+        (["--gpus-per-worker", "0"], "give --ray too"),
+        (["--ray", "in.vcf"], "expected auto, local, HOST:PORT"),
+        (["--ray", "local", "--workers", "0"], "0 is not in the range"),
+    ],
+)
+def test_options_of_a_cluster_that_are_a_wrong_usage(run, few, options, says):
+    code, _, err = run("score", str(few), "-f", "none.fa", *options)
+    assert code == 2
+    assert says in err
+
+
+def test_the_command_does_not_say_where_it_ran(monkeypatch):
+    typed = ["score", "in.vcf", "--ray", "-f", "g.fa", "--workers", "2", "--resume", "--ray"]
+    typed += ["local", "--workers=3", "--gpus-per-worker", ".5", "--threads", "2"]
+    monkeypatch.setattr("sys.argv", ["mfdvep", *typed])
+    assert _command() == "mfdvep score in.vcf -f g.fa --threads 2"

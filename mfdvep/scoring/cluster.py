@@ -1,0 +1,235 @@
+"""A connection to Ray, which places tasks, and repeats those whose worker or machine died."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from mfdvep.errors import ClusterError, MfdvepError
+
+RETRIES = 2  # of a task whose worker died
+_REACHABLE = 10.0  # seconds in which an address has to answer; Ray itself takes minutes
+
+
+class Cluster:
+    """A connection to Ray; a context manager.
+
+    Parameters
+    ----------
+    address
+        "local": this machine alone; "HOST:PORT" or "ray://HOST:PORT"; "auto": the cluster that
+        RAY_ADDRESS names or that runs on this machine, else this machine alone.
+    workers
+        How many at once; None: as many as the cluster has room for.
+    threads
+        CPUs of each.
+    gpus
+        Of each; a share of one, such as .5, lets several use it. None: one if the cluster has
+        GPUs, and none otherwise.
+
+    Raises
+    ------
+    ClusterError
+        Ray is not installed, or of another version than the cluster's; nothing answers at the
+        address; the cluster has no room for a worker.
+    """
+
+    def __init__(
+        self,
+        address: str = "auto",
+        *,
+        workers: int | None = None,
+        threads: int = 1,
+        gpus: float | None = None,
+    ) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise ClusterError("--ray needs Ray: pip install 'mfdvep[ray]'") from error
+        self.ray: Any = ray
+        self._wanted, self.threads = workers, threads
+        self._is_own = not ray.is_initialized()
+        if self._is_own:
+            n_cpus = None if workers is None else workers * threads
+            with _same_signals():
+                _connect(ray, address, n_cpus)
+        try:
+            resources = ray.cluster_resources()
+            has_gpus = resources.get("GPU", 0) > 0
+            self.gpus: float = gpus if gpus is not None else float(has_gpus)
+            if self.n_workers < 1:
+                raise ClusterError(
+                    f"the cluster has {resources.get('CPU', 0):g} CPUs and "
+                    f"{resources.get('GPU', 0):g} GPUs, no room for a worker with {threads} and "
+                    f"{self.gpus:g}; give fewer --threads or --gpus-per-worker"
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def n_workers(self) -> int:
+        """How many there is room for now, or those that were asked for."""
+        found = self.ray.cluster_resources()
+        room = found.get("CPU", 0) / self.threads
+        if self.gpus:
+            room = min(room, found.get("GPU", 0) / self.gpus)
+        return int(room) if self._wanted is None else min(self._wanted, int(room))
+
+    def task(self, function: Callable[..., Any], **options: Any) -> Any:
+        """Return a function as a Ray task that takes a worker's share of a machine."""
+        share = {"num_cpus": self.threads, "num_gpus": self.gpus}
+        return self.ray.remote(max_retries=RETRIES, **share, **options)(function)
+
+    def everywhere(self, function: Callable[..., Any], *args: Any) -> list[Any]:
+        """Return what a task gives on each machine that has room for a worker.
+
+        Raises
+        ------
+        MfdvepError
+            As the task does; the first of them.
+        """
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        waiting = []
+        for node in self.ray.nodes():
+            has = node.get("Resources", {})
+            if not node["Alive"] or has.get("CPU", 0) < self.threads:
+                continue
+            if has.get("GPU", 0) < self.gpus:
+                continue
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            waiting.append(self.task(function, scheduling_strategy=there).remote(*args))
+        return [self.get(ref, lambda: "the check") for ref in waiting]
+
+    def get(self, ref: Any, what: Callable[[], str]) -> Any:
+        """Return what a task gives.
+
+        Parameters
+        ----------
+        what
+            Gives the name of the task for a message.
+
+        Raises
+        ------
+        MfdvepError
+            As the task does.
+        ClusterError
+            Its workers died, three times.
+        """
+        lost = self.ray.exceptions
+        try:
+            with _as_signalled():
+                return self.ray.get(ref)
+        except lost.RayTaskError as error:
+            if isinstance(error.cause, MfdvepError):
+                raise error.cause from None
+            raise
+        except lost.RayError as error:
+            raise ClusterError(
+                f"{what()} ended the worker {1 + RETRIES} times ({type(error).__name__}: "
+                f"{_first_sentence(error)})"
+            ) from error
+
+    def each(self, tasks: Iterable[tuple[Any, Callable[[], str]]]) -> Generator[Any, None, None]:
+        """Yield what tasks give, as they end; no more of them are begun than are needed.
+
+        Parameters
+        ----------
+        tasks
+            References to tasks, made when they are asked for, each with what names it for `get`.
+        """
+        waiting: dict[Any, Callable[[], str]] = {}
+
+        def ended() -> Any:
+            with _as_signalled():
+                (ref,), _ = self.ray.wait(list(waiting), num_returns=1)
+            return self.get(ref, waiting.pop(ref))
+
+        try:
+            for ref, what in tasks:
+                waiting[ref] = what
+                # the next task of each worker waits for it, unless Ray would begin it at once
+                room = max(1, self.n_workers) * (2 if self._wanted is None else 1)
+                while len(waiting) >= room:
+                    yield ended()
+            while waiting:
+                yield ended()
+        finally:
+            for ref in () if self._is_own else waiting:  # what is our own ends with us
+                with suppress(Exception):  # the cluster may be gone
+                    self.ray.cancel(ref)
+
+    def close(self) -> None:
+        """End the connection, and what runs for it."""
+        if self._is_own:
+            self.ray.shutdown()
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _connect(ray: Any, address: str, n_cpus: int | None) -> None:
+    """Begin to use a cluster, or start one on this machine alone; raises ClusterError."""
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", address)
+    try:
+        if address == "auto":
+            try:
+                ray.init(address="auto", **quiet)
+                return
+            except ConnectionError:  # none runs here
+                address = "local"
+        if address == "local":
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            ray.init(address="local", num_cpus=n_cpus, include_dashboard=False, **quiet)
+            return
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        socket.create_connection((host, int(port)), timeout=_REACHABLE).close()
+        ray.init(address=address, **quiet)
+    except (OSError, RuntimeError, ValueError, ImportError) as error:
+        raise ClusterError(
+            f"--ray {address}: {_first_sentence(error)}; is it the address that `ray start` told, "
+            "is this machine in the cluster, and is RAY_AUTH_MODE set as there?"
+        ) from error
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Keep who handles SIGINT and SIGTERM, which Ray takes for itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _as_signalled() -> Iterator[None]:
+    """Let SIGTERM end this process as its handler does: Ray 2.60 forgets the exit status."""
+    try:
+        yield
+    except SystemExit:
+        handler = signal.getsignal(signal.SIGTERM)
+        if callable(handler):
+            handler(signal.SIGTERM, None)
+        raise
+
+
+def _first_sentence(error: BaseException) -> str:
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return text.partition(". ")[0].rstrip(".")[:200]

@@ -1,0 +1,228 @@
+"""What a worker of a Ray cluster does: it checks that it fits, then does the tasks of a run.
+
+A worker is a process that Ray starts, and starts again elsewhere if it dies. It makes its scorer
+once, and keeps it for the next task.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+
+from mfdvep.errors import ClusterError, MfdvepError
+from mfdvep.genomics.bcf import quiet_htslib
+from mfdvep.genomics.genome import Genome
+from mfdvep.genomics.vcf import Part, Record, open_vcf
+from mfdvep.model.mfd import MFDModel
+from mfdvep.scoring.chunks import ChunkFolder, Place
+from mfdvep.scoring.provenance import digest
+from mfdvep.scoring.scorer import Scorer
+from mfdvep.scoring.tally import Tally
+from mfdvep.scoring.work import Work
+
+
+@dataclass(frozen=True)
+class ScorerRecipe:
+    """What a worker makes its scorer of.
+
+    Attributes
+    ----------
+    model
+        The model itself, so that no worker has another.
+    fasta, fingerprint, n_bytes
+        The reference, which each worker opens; see `Genome.fingerprint`; the size of its file.
+    options
+        Of `Scorer`.
+    n_threads
+        Of the CPU.
+    """
+
+    model: MFDModel
+    fasta: Path
+    fingerprint: str
+    n_bytes: int
+    options: dict[str, Any]
+    n_threads: int
+
+    def make(self) -> Scorer:
+        """Return the scorer.
+
+        Raises
+        ------
+        MfdvepError
+            The reference is not here, or another one; an option cannot be met here.
+        """
+        torch.set_num_threads(self.n_threads)
+        genome = Genome(self.fasta)
+        found = genome.fingerprint, self.fasta.stat().st_size
+        if found != (self.fingerprint, self.n_bytes):
+            raise ClusterError(
+                f"{self.fasta} is another file than where the run was started ({found[1]} bytes, "
+                f"expected {self.n_bytes}; contigs and lengths "
+                f"{'differ' if found[0] != self.fingerprint else 'agree'}); give every worker the "
+                "same FASTA"
+            )
+        return Scorer(self.model, genome, **self.options)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A run as its workers get it.
+
+    Attributes
+    ----------
+    work
+        With paths from the root.
+    folder, session
+        See `ChunkFolder`.
+    n_bytes, header_digest
+        Of the input, if it is a file that the workers read.
+    """
+
+    work: Work
+    folder: Path
+    session: str
+    n_bytes: int | None
+    header_digest: str
+
+    def check(self) -> None:
+        """Raise an MfdvepError unless folder and input are those of who started the run."""
+        if not ChunkFolder(self.folder, self.session).is_at_work():
+            raise ClusterError(
+                f"{self.folder} is not the folder where the run was started; give -o on a file "
+                "system that all workers share"
+            )
+        if self.n_bytes is None:
+            return
+        with quiet_htslib(), open_vcf(self.work.vcf) as reader:
+            found = Path(self.work.vcf).stat().st_size, digest(reader.header_lines)
+        if found != (self.n_bytes, self.header_digest):
+            raise ClusterError(
+                f"{self.work.vcf} is another file than where the run was started ({found[0]} "
+                f"bytes, expected {self.n_bytes}); give every worker the same input"
+            )
+
+
+Refs = Sequence[Any]
+"""References in Ray's store to a `ScorerRecipe` and an `Assignment`; in a list, lest Ray fetches
+what they refer to for every task anew."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a task tells of its chunks.
+
+    Attributes
+    ----------
+    places, tally, n_resumed
+        See `mfdvep.scoring.work.Done`; the tally as JSON has it, which is small.
+    host, process
+        Where it was done.
+    seconds
+        How long it took.
+    warnings
+        What was warned of.
+    """
+
+    places: tuple[Place, ...]
+    tally: dict[str, Any]
+    n_resumed: int
+    host: str
+    process: int
+    seconds: float
+    warnings: tuple[str, ...]
+
+
+def inspect(recipe: Refs) -> tuple[str, dict[str, Any]]:
+    """Make the scorer, and return the host and the scorer's provenance."""
+    return socket.gethostname(), _scorer(recipe[0]).provenance
+
+
+def check(refs: Refs) -> None:
+    """Raise a ClusterError unless this worker fits the run."""
+    _scorer(refs[0])
+    _assignment(refs[1])
+
+
+def count(refs: Refs, parts: Sequence[Part]) -> list[tuple[int, int]]:
+    """Return how many lines and records each section has."""
+    work = _assignment(refs[1]).work
+    found = []
+    for part in parts:
+        with quiet_htslib(), open_vcf(work.vcf, regions=work.regions, part=part) as reader:
+            found.append(reader.count())
+    return found
+
+
+def do_section(refs: Refs, part: Part) -> Report:
+    """Score a section of the input, which is read here, and write its parts."""
+    work = _assignment(refs[1]).work
+    with quiet_htslib(), open_vcf(work.vcf, regions=work.regions, part=part) as reader:
+        return _do(refs, reader, reader.name, first=0)
+
+
+def do_chunk(refs: Refs, records: Sequence[Record], number: int, name: str) -> Report:
+    """Score the records of a chunk and write its parts."""
+    with quiet_htslib():
+        return _do(refs, records, name, first=number)
+
+
+def _do(refs: Refs, records: Iterable[Record], name: str, *, first: int) -> Report:
+    began = time.monotonic()
+    scorer, assignment = _scorer(refs[0]), _assignment(refs[1])
+    store = ChunkFolder(assignment.folder, assignment.session)
+    places: list[Place] = []
+    tally, n_resumed = Tally.empty(), 0
+    with (
+        warnings.catch_warnings(record=True) as heard,
+        tempfile.TemporaryDirectory(prefix="mfdvep-") as scratch,
+    ):
+        outputs = assignment.work.outputs(store, Path(scratch))
+        for done in assignment.work.done(records, scorer, outputs, name=name, first=first):
+            places += done.places
+            tally, n_resumed = tally.merge(done.tally), n_resumed + done.n_resumed
+    return Report(
+        places=tuple(sorted(places)),
+        tally=tally.to_json(),
+        n_resumed=n_resumed,
+        host=socket.gethostname(),
+        process=os.getpid(),
+        seconds=time.monotonic() - began,
+        warnings=tuple(dict.fromkeys(str(warning.message) for warning in heard)),
+    )
+
+
+@lru_cache(maxsize=1)
+def _scorer(ref: Any) -> Scorer:
+    with _named():
+        recipe: ScorerRecipe = ray.get(ref)
+        return recipe.make()
+
+
+@lru_cache(maxsize=1)
+def _assignment(ref: Any) -> Assignment:
+    assignment: Assignment = ray.get(ref)
+    with _named():
+        assignment.check()
+    return assignment
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Name the host in the error that says how this worker does not fit."""
+    try:
+        yield
+    except MfdvepError as error:
+        raise ClusterError(f"worker on {socket.gethostname()}: {error}") from error
