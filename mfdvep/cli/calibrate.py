@@ -8,10 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 from mfdvep.cli.track_options import chosen, track_files, track_options
+from mfdvep.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from mfdvep.scoring.calibration import Calibration
@@ -61,14 +63,19 @@ def calibrate(
       mfdvep score in.vcf.gz -f genome.fa --calibration common.parquet
     """
     from mfdvep.files import Parts, check_outputs
-    from mfdvep.scoring.calibration_file import write_calibration
+    from mfdvep.scoring.calibration_file import CALIBRATION, write_calibration
 
-    _check_choice(background, matrix, given)
+    _check_choice(background, matrix, output, given)
     table = output or _own_table(given["model"])
     inputs = [path for path in (background, matrix) if path is not None]
-    inputs += [Path(name) for name in (given["fasta"], *track_files(given)) if name]
+    inputs += [Path(given["fasta"])] if given["fasta"] else []
+    # the model's own table may be replaced, its other files not
+    inputs += [file for file in track_files(given) if file.name != CALIBRATION]
     check_outputs({"table": table}, inputs, force=given["force"])
+    if table.suffix != ".parquet":
+        raise OutputError(f"{table}: expected a name that ends in .parquet")
     if matrix is not None:
+        _check_matrix(matrix, output is None, given)
         found = _made(matrix, None, given)
     else:
         assert background is not None
@@ -86,14 +93,53 @@ def calibrate(
         )
 
 
-def _check_choice(background: Path | None, matrix: Path | None, given: dict[str, Any]) -> None:
+def _check_choice(
+    background: Path | None, matrix: Path | None, output: Path | None, given: dict[str, Any]
+) -> None:
+    choice = any(given[name] for name in ("where", "tracks", "virtual"))
     if (background is None) == (matrix is None):
         raise click.UsageError("give BACKGROUND to be scored, or --matrix; one of them")
     if background is not None and given["fasta"] is None:
         raise click.UsageError("BACKGROUND is scored on a reference; give it with -f")
-    if matrix is not None and any(given[name] for name in ("where", "tracks", "virtual")):
+    if (background is not None and background.exists() is not background.is_file()) or (
+        str(background) == "-"
+    ):
+        raise click.UsageError(
+            "BACKGROUND is read more than once: give a file, or score the stream first (mfdvep "
+            "score --matrix) and give --matrix"
+        )
+    of_scoring = ("fasta", *_OF_SCORER, "threads")
+    source = click.get_current_context().get_parameter_source
+    typed = [name for name in of_scoring if source(name) is ParameterSource.COMMANDLINE]
+    if matrix is not None and typed:
+        raise click.UsageError(f"--{typed[0]} is of scoring; --matrix is scored already")
+    if matrix is not None and choice:
         raise click.UsageError(
             "--where, --tracks and --virtual choose what is scored; --matrix has its tracks"
+        )
+    if output is None and choice:
+        raise click.UsageError("a table of some tracks is not the model's own; give it a name: -o")
+
+
+def _check_matrix(matrix: Path, is_own: bool, given: dict[str, Any]) -> None:
+    """Raise InputError unless a matrix is of the model that is named; as its own, of all tracks."""
+    from mfdvep.model.checkpoint import load_model
+    from mfdvep.scoring.effect_file import EffectFile
+
+    if given["model"] is None:
+        return
+    file, model = EffectFile(matrix), load_model(given["model"])
+    other = file.provenance.get("model", {})
+    if other.get("sha256") != model.provenance["sha256"]:
+        raise InputError(
+            f"{matrix}: effects of the model {other.get('name', 'unknown')} (sha256 "
+            f"{str(other.get('sha256', 'unknown'))[:12]}), not of {given['model']} "
+            f"({model.provenance['sha256'][:12]}); score the background with that"
+        )
+    if is_own and file.tracks.names != model.tracks.names:
+        raise InputError(
+            f"{matrix}: {len(file.tracks)} tracks are not the {len(model.tracks)} of the model, "
+            "whose own table is of all; give the table a name: -o"
         )
 
 

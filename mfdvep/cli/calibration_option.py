@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,41 +10,42 @@ import click
 
 if TYPE_CHECKING:
     from mfdvep.scoring.calibration import Calibration
-    from mfdvep.scoring.scorer import ScorerFace
 
 _NONE = "none"
 
 
+calibration_option = click.option(
+    "--calibration",
+    metavar=f"FILE|{_NONE}",
+    help="Table of a background (mfdvep calibrate), for quantiles.  "
+    "[default: calibration.parquet in the model's folder, if it fits]",
+)
+
+
 def calibration_options(command: Callable) -> Callable:
     """Add --calibration and --quantiles."""
-    for option in (
-        click.option("--quantiles", is_flag=True, help="Keep those of all effects in the matrix."),
-        click.option(
-            "--calibration",
-            metavar=f"FILE|{_NONE}",
-            help="Table of a background (mfdvep calibrate), for quantiles.  "
-            "[default: calibration.parquet in the model's folder, if it fits]",
-        ),
-    ):
-        command = option(command)
-    return command
+    quantiles = click.option(
+        "--quantiles", is_flag=True, help="Keep those of all effects in the matrix."
+    )
+    return calibration_option(quantiles(command))
 
 
-def calibration_of(options: dict[str, Any], scorer: ScorerFace) -> Calibration | None:
+def calibration_of(options: dict[str, Any], run: Mapping[str, Any]) -> Calibration | None:
     """Return the table to use; say why where the model has one that does not fit the run.
 
     Parameters
     ----------
     options
         "calibration", "model" and "quiet", as given.
+    run
+        How the effects are made, see `Calibration.differences`.
     """
     from mfdvep.scoring.calibration_file import read_calibration
-    from mfdvep.scoring.calibration_use import of_run
 
     if (given := options["calibration"]) is not None:
         return None if given == _NONE else read_calibration(given)
     found = models_own(options["model"])
-    if found is None or not (differences := found.differences(of_run(scorer))):
+    if found is None or not (differences := found.differences(run)):
         return found
     if not options["quiet"]:
         click.echo(

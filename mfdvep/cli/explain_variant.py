@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mfdvep.cli.calibration_option import models_own
+from mfdvep.cli.calibration_option import calibration_of, calibration_option
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 from mfdvep.cli.track_options import virtual_option, with_virtual
+from mfdvep.errors import InputError
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
@@ -52,6 +53,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--background", type=_PATH, metavar="MATRIX",
               help="Matrix of many variants (mfdvep score --matrix), for quantiles.  "
               "[default: the model's own table of a background, if it fits]")  # fmt: skip
+@calibration_option
 @click.option("--scale", type=click.Choice(["probability", "logit"]), default="probability",
               show_default=True, help="What tracks and groups are ranked by.")  # fmt: skip
 @click.option("--shifts", default="11", show_default=True, help="A count, or offsets like -2,0,2.")
@@ -176,8 +178,21 @@ def _background(explanation: Explanation, given: dict[str, Any]) -> Background |
 
     if given["background"] is not None:
         return compare(explanation, given["background"])
-    table = models_own(given["model"])
-    return None if table is None else look_up(explanation, table)
+    table = calibration_of(given, explanation.provenance)
+    if table is None:
+        return None
+    if differences := table.differences(explanation.provenance):
+        raise InputError(
+            f"{table.path}: made with {'; with '.join(differences)}: its quantiles are of other "
+            "effects; calibrate with the same options, or give --calibration none"
+        )
+    found = look_up(explanation, table)
+    if found is None and not given["quiet"]:
+        click.echo(
+            f"mfdvep: warning: no quantiles: {table.path} has tracks that are not explained here",
+            err=True,
+        )
+    return found
 
 
 def _look(

@@ -217,9 +217,10 @@ def score(vcf: str, fasta: str, check: bool, threads: int | None, **options: Any
 def _score(
     vcf: str, scorer: Scorer | ClusterScorer, regions: Regions | None, options: dict[str, Any]
 ) -> int:
+    from mfdvep.scoring.calibration_use import of_run
     from mfdvep.scoring.pipeline import score_vcf
 
-    calibration = calibration_of(options, scorer)
+    calibration = calibration_of(options, of_run(scorer))
     target = options["output"] or default_output(vcf)
     stats = options["stats"]
     if stats is None and target != "-":
@@ -257,7 +258,7 @@ def _score(
 def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
     from mfdvep.genomics.bcf import quiet_htslib
     from mfdvep.genomics.vcf import open_vcf
-    from mfdvep.scoring.calibration_use import quantiles_on
+    from mfdvep.scoring.calibration_use import of_run, quantiles_on
     from mfdvep.scoring.check import check_vcf, render
     from mfdvep.scoring.groups import TrackGroups
     from mfdvep.scoring.outputs import kept_info
@@ -277,7 +278,7 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
         scorer = _scorer(genome, options)
         quantiles_on(
             scorer,
-            calibration_of(options, scorer),
+            calibration_of(options, of_run(scorer)),
             in_matrix=options["quantiles"],
             matrix=options["matrix"],
         )
@@ -328,12 +329,8 @@ def _of_scorer(options: dict[str, Any]) -> dict[str, Any]:
 
 def _also_read(options: dict[str, Any]) -> list[Path]:
     """Return the files that the options name to be read, besides VCF and FASTA."""
-    given = [
-        *options["regions_file"], *track_files(options), *named_table(options), options["model"],
-    ]  # fmt: skip
-    paths = [Path(name) for name in given if name]
-    inside = [file for path in paths if path.is_dir() for file in path.iterdir()]
-    return [path for path in [*paths, *inside] if path.is_file()]
+    regions = [path for path in options["regions_file"] if path.is_file()]
+    return [*regions, *track_files(options), *named_table(options)]
 
 
 def _regions(options: dict[str, Any]) -> Regions | None:

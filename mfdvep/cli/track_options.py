@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,9 +69,12 @@ def chosen(model: str | None, given: Mapping[str, Any]) -> tuple[MFDModel, list[
     return more, own + virtual_rows(more.tracks)
 
 
-def track_files(given: Mapping[str, Any]) -> list[str]:
-    """Return the files among what --tracks and --virtual name."""
-    return [name for name in (*given["tracks"], *given["virtual"]) if os.path.isfile(name)]
+def track_files(given: Mapping[str, Any]) -> list[Path]:
+    """Return the files that --tracks and --virtual name, and those of a model that is a folder."""
+    paths = [Path(name) for name in (*given["tracks"], *given["virtual"])]
+    folder = Path(given["model"] or "")
+    inside = [*folder.iterdir()] if given["model"] and folder.is_dir() else []
+    return [path for path in [*paths, *inside] if path.is_file()]
 
 
 def _described(given: Sequence[str]) -> list[VirtualTrack]:

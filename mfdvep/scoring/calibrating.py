@@ -26,6 +26,7 @@ from mfdvep.scoring.pipeline import CHUNK_ALLELES
 from mfdvep.scoring.provenance import run_provenance
 from mfdvep.scoring.reading import read_chunks
 from mfdvep.scoring.scorer import Scorer
+from mfdvep.scoring.variant_file import texts_of
 from mfdvep.scoring.windows import Prepared
 
 LEAST = 100  # variants of a background
@@ -128,7 +129,7 @@ def calibrate(
             f"{matrix}: does not say with which {missing[0]} it was made; score the background "
             "anew: mfdvep score --matrix"
         )
-    used = np.array([status == "OK" for status in file.variants().status], dtype=bool)
+    used = np.array([status == "OK" for status in texts_of(file.column("status"))], dtype=bool)
     if min_af is not None:
         used &= np.array([_is_frequent(af, min_af, file.path) for af in file.text(AF)], dtype=bool)
     n = int(np.count_nonzero(used))
@@ -147,6 +148,11 @@ def calibrate(
         largest = np.zeros(n, dtype=np.float32)
         for first in range(0, n_tracks, step):
             block = file.effects(kind, slice(first, first + step), used)  # (k, n)
+            if np.isnan(block).any():
+                raise InputError(
+                    f"{matrix}: a {kind} effect of an ALT whose status is OK is no number; score "
+                    "the background anew: mfdvep score --matrix"
+                )
             np.abs(block, out=block)
             np.maximum(largest, block.max(axis=0), out=largest)
             block.sort(axis=1)

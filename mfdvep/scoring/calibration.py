@@ -106,13 +106,15 @@ class Calibration:
         """Return how effects of a provenance were made otherwise than the table, in words.
 
         Of the weights, the scale, the strand and the shifts: quantiles of effects that differ in
-        one of them mean nothing.
+        one of them mean nothing. What the provenance does not say is not compared.
         """
         said = []
         own, other = self.about["model"], provenance["model"]
         if own["sha256"] != other["sha256"]:
             said.append(f"model {_model(own)}, not {_model(other)}")
         for key in ("scale", "strand", "shifts"):
+            if key not in provenance:
+                continue
             there, here = _shown(self.about[key]), _shown(provenance[key])
             if there != here:
                 said.append(f"{key} {there}, not {here}")
@@ -285,7 +287,9 @@ def quantile_text(value: float, n: int) -> str:
     if value != value:
         return "."
     scale = 10 ** min(len(str(n)), _MOST_PLACES)
-    steps = min(floor(abs(value) * scale + 0.04), scale - 1)  # 0.04: what float32 may lack
+    exact = abs(value) * scale
+    steps = floor(exact + exact * 2**-23)  # what float32 may lack
+    steps = min(steps, (n - 1) * scale // n)
     return f"{steps / scale if value > 0 else -steps / scale + 0.0:.{_MOST_PLACES}g}"
 
 

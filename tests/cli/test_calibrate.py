@@ -231,6 +231,7 @@ def test_a_damaged_table_of_the_model_is_refused(run, folder):
         (["--min-af", "0.2"], "common.vcf: 0 of 0 ALTs of an AF of at least 0.2 are scored"),
         (["-o", "common.vcf"], "table common.vcf is an input of this run"),
         (["-o", "in.vcf"], "table in.vcf exists; choose another output or use --force"),
+        (["-o", "c.tsv"], "c.tsv: expected a name that ends in .parquet"),
         (["-o", "no/c.parquet"], "no folder no; make it first"),
         (["--where", "target == 'CTFC'", "-o", "c.parquet"], "nearest: CTCF"),
     ],
@@ -252,6 +253,14 @@ def test_refusals(run, folder, options, says):
         (["--matrix", "m.parquet", "--where", "x"], "--matrix has its tracks"),
         (["common.vcf", "-f", "g.fa"], "the folder of a bundled model is not written to"),
         (["common.vcf", "-f", "g.fa", "-m", "regulome45"], "give the table a name: -o"),
+        (["-", "-f", "g.fa", "-o", "c.parquet"], "BACKGROUND is read more than once"),
+        (["/dev/stdin", "-f", "g.fa", "-o", "c.parquet"], "BACKGROUND is read more than once"),
+        (["--matrix", "m.parquet", "--scale", "logit"], "--scale is of scoring"),
+        (["--matrix", "m.parquet", "-f", "g.fa", "-o", "c.parquet"], "--fasta is of scoring"),
+        (
+            ["common.vcf", "-f", "g.fa", "-m", "model", "--where", 'lab == "a"'],
+            "a table of some tracks is not the model's own",
+        ),
     ],
 )
 def test_usage(run, folder, monkeypatch, args, says):
@@ -259,6 +268,39 @@ def test_usage(run, folder, monkeypatch, args, says):
     code, _, err = run("calibrate", *args)
     assert code == 2
     assert says in err
+
+
+def test_a_matrix_of_another_model_or_of_some_tracks_is_not_the_models_own(run, folder):
+    score(run, "--matrix", "all.parquet")
+    score(run, "--matrix", "some.parquet", "--where", 'lab == "a"')
+    for options, says in (
+        (["some.parquet", "-m", "model"], "2 tracks are not the 5 of the model"),
+        (["all.parquet", "-m", "regulome45", "-o", "c.parquet"], "effects of the model model"),
+        (["all.parquet", "-m", "none", "-o", "c.parquet"], "no model 'none'"),
+    ):
+        code, _, err = run("calibrate", "--matrix", *options, "-q")
+        assert code == 1
+        assert says in err
+
+
+@pytest.mark.parametrize("name", ["model/model.safetensors", "model/tracks.tsv", "c.vcf"])
+def test_a_table_replaces_no_file_of_the_model(run, folder, name):
+    before = {path: path.read_bytes() for path in Path("model").iterdir()}
+    code, _, err = calibrate(run, "-o", name, "--force", "-q")
+    assert code == 1
+    assert "is an input of this run" in err or "a name that ends in .parquet" in err
+    assert {path: path.read_bytes() for path in Path("model").iterdir()} == before
+
+
+def test_a_query_does_not_replace_the_table_of_the_model(run, folder):
+    assert calibrate(run, "-q")[0] == 0
+    assert score(run, "--store-features", "f.parquet")[0] == 0
+    table = Path("model/calibration.parquet")
+    before = table.read_bytes()
+    code, _, err = run("query", "f.parquet", "-m", "model", "-o", str(table), "--force", "-q")
+    assert code == 1
+    assert "calibration.parquet" in err
+    assert table.read_bytes() == before
 
 
 def test_quantiles_are_kept_in_the_matrix(run, folder):
@@ -285,8 +327,40 @@ def test_explain_variant_uses_the_table_of_the_model(run, folder):
     largest = table.quantiles(read_effects("m.parquet")).largest
     assert said["largest"]["combined"] == pytest.approx(abs(float(largest["combined"][2])))
     code, text, err = run("explain-variant", *args, "--strand", "reverse")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert "no quantiles: model/calibration.parquet was made with strand forward" in err
     assert "common.vcf" not in text
+
+
+def test_explain_variant_says_why_it_has_no_quantiles(run, folder):
+    assert calibrate(run, "-q")[0] == 0
+    ref, alt = BASES[800], "ACGT"[("ACGT".index(BASES[800]) + 1) % 4]
+    command = ["explain-variant", f"chr1:801:{ref}:{alt}", "-f", "g.fa", "-m", "model"]
+    code, out, err = run(*command, *ONE)
+    assert (code, err) == (0, "")
+    assert "quantile" in out
+    code, out, err = run(*command, *ONE, "--calibration", "none")
+    assert (code, err) == (0, "")
+    assert "quantile" not in out
+    code, out, err = run(*command, "--shifts", "3")
+    assert code == 0
+    assert "quantile" not in out
+    assert "no quantiles: model/calibration.parquet was made with" in err
+    named = ["--calibration", "model/calibration.parquet"]
+    code, _, err = run(*command, "--shifts", "3", *named)
+    assert code == 1
+    assert "its quantiles are of other effects" in err
+
+
+def test_the_bundled_table_fits_the_bundled_model():
+    """With the default options of score, and for all its tracks."""
+    table = read_calibration(model_folder("regulome45") / "calibration.parquet")
+    model = load_model()
+    assert table.names == model.tracks.names
+    offsets = list(range(-5, 6))
+    run = {"model": model.provenance, "scale": "probability", "strand": "both", "shifts": offsets}
+    assert table.differences(run) == []
+    assert table.differences({**run, "shifts": [0]}) != []
 
 
 def test_the_bundled_model_has_a_table():

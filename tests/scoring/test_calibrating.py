@@ -84,6 +84,14 @@ def test_small_backgrounds_are_refused(tmp_path):
         calibrate(matrix, background=tmp_path / "b.vcf", min_af=0.05)
 
 
+def test_effects_that_are_no_numbers_are_refused(tmp_path):
+    batch = effects_of(120)
+    batch.biological[np.flatnonzero(batch.scored)[3], 2] = np.nan
+    matrix = matrix_of(batch, tmp_path / "m.parquet")
+    with pytest.raises(InputError, match=r"m\.parquet: a biological effect .* is no number"):
+        calibrate(matrix)
+
+
 @pytest.mark.parametrize(
     ("af", "says"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -197,3 +198,13 @@ def test_effects_that_were_made_otherwise(changes, said):
 def test_as_text_a_quantile_is_rounded_towards_0(value, n, text):
     assert quantile_text(float(value), n) == text
     assert text == "." or abs(float(text)) <= 1 - 1 / n
+
+
+@given(n=st.integers(2, 10**6), data=st.data())
+def test_as_text_no_quantile_is_more_than_it_is(n, data):
+    smaller = data.draw(st.integers(0, n - 1))
+    text = quantile_text(float(np.float32(smaller / n)), n)
+    lacking = Fraction(smaller, n) - Fraction(text)
+    assert lacking >= -Fraction(2, 10**7)  # what float32 does not tell apart
+    assert lacking < Fraction(1, 10 ** min(len(str(n)), 6)) + Fraction(2, 10**7)
+    assert Fraction(text) <= 1 - Fraction(1, n)

@@ -65,7 +65,7 @@ def look_up(explanation: Explanation, calibration: Calibration) -> Background | 
     scale = str(calibration.about["scale"])
     found = calibration.of(explanation.tracks)
     rows = np.flatnonzero(found.known)
-    differences = calibration.differences({**explanation.provenance, "scale": scale})
+    differences = calibration.differences(explanation.provenance)
     if differences or len(rows) != len(calibration.names):
         return None
     tracks, largest = {}, {}
