@@ -45,6 +45,11 @@ class Matching:
         self.tracks, self.bias = tracks, bias
         self._encodings = {e.variable.column: e for e in schema.encodings}
         self._coded = {c: e.encode(tracks[c]) for c, e in self._encodings.items()}
+        # (T,) each: equal where the model sees no difference, as of 1 and 1.0
+        self._classes = {
+            c: np.unique(x, axis=0, return_inverse=True)[1].reshape(-1).tolist()
+            for c, x in self._coded.items()
+        }
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -113,9 +118,9 @@ class Matching:
             f"no trained experiment has {column} {value!r}, so its weights were not trained"
         )
 
-    def _groups(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
-        """Return the values of each experiment in some columns, T tuples."""
-        return list(zip(*(self.tracks[column] for column in columns), strict=True))
+    def _groups(self, columns: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return what tells apart the values of each experiment in some columns, T tuples."""
+        return list(zip(*(self._classes[column] for column in columns), strict=True))
 
     def _left(self, columns: Sequence[str], of: Sequence[str]) -> float:
         """Return the entropy, in bits, of columns `of` once these are known."""
@@ -141,6 +146,6 @@ def _range(encoding: Encoding, values: Sequence[str]) -> tuple[float, float]:
     return (min(known), max(known)) if known else (encoding.mean, encoding.mean)
 
 
-def _entropy(values: Sequence[tuple[str, ...]]) -> float:
+def _entropy(values: Sequence[tuple[int, ...]]) -> float:
     share = np.array(list(Counter(values).values())) / len(values)
     return float(-(share * np.log2(share)).sum())

@@ -10,6 +10,7 @@ from conftest import SMALL_TRACKS, make_model
 from mfdvep.errors import InputError
 from mfdvep.model.checkpoint import save_model
 from mfdvep.model.config import Variable
+from mfdvep.model.matching import Matching
 from mfdvep.model.mfd import Features
 from mfdvep.model.tracks import TrackTable
 from mfdvep.model.virtual import (
@@ -273,8 +274,6 @@ def test_names_that_are_taken_and_a_plain_model(small_model):
 
 def test_entropy_and_errors_choose_as_by_hand(small_model):
     """Lab is told by nothing wholly; the mean of the other biases with a value is its forecast."""
-    from mfdvep.model.matching import Matching
-
     bias = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
     matching = Matching(small_model.schema, SMALL_TRACKS, bias)
     # target: CTCF (1, 16), open (4, 8), GATA1 alone: mean of the other four
@@ -282,3 +281,17 @@ def test_entropy_and_errors_choose_as_by_hand(small_model):
     assert matching._error(["target"]) == pytest.approx(expected)
     # of lab, once the target is known: CTCF and open have one bit each, GATA1 none
     assert matching._left(["target"], ["lab"]) == pytest.approx(4 / 5)
+
+
+def test_values_that_the_model_does_not_tell_apart_are_one():
+    tracks = TrackTable({**SMALL_TRACKS.columns, "age": ("1", "1.0", "2", "2", "")})
+    variables = (
+        Variable("target", "biological"),
+        Variable("age", "biological", kind="number"),
+        Variable("assay", "technical"),
+    )
+    model = make_model(tracks, variables=variables)
+    matching = Matching(model.schema, tracks, np.zeros(5))
+    # of age, once the target is known: CTCF 1 and unknown, GATA1 and open one value each
+    assert matching._left(["target"], ["age"]) == pytest.approx(2 / 5)
+    assert matching._left([], ["age"]) == pytest.approx(2 * 0.4 * np.log2(2.5) + 0.2 * np.log2(5))
