@@ -70,10 +70,11 @@ def chosen(model: str | None, given: Mapping[str, Any]) -> tuple[MFDModel, list[
 
 
 def track_files(given: Mapping[str, Any]) -> list[Path]:
-    """Return the files that --tracks and --virtual name, and those of a model that is a folder."""
+    """Return the files that --tracks and --virtual name, and those of the model's folder."""
+    from mfdvep.model.checkpoint import DEFAULT_MODEL, model_folder
+
     paths = [Path(name) for name in (*given["tracks"], *given["virtual"])]
-    folder = Path(given["model"] or "")
-    inside = [*folder.iterdir()] if given["model"] and folder.is_dir() else []
+    inside = model_folder(given["model"] or DEFAULT_MODEL).iterdir()
     return [path for path in [*paths, *inside] if path.is_file()]
 
 

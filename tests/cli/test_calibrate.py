@@ -303,6 +303,20 @@ def test_a_query_does_not_replace_the_table_of_the_model(run, folder):
     assert table.read_bytes() == before
 
 
+@pytest.mark.parametrize("model", [[], ["-m", "regulome45"]])
+def test_no_output_is_a_file_of_the_bundled_model(run, folder, model):
+    table = model_folder("regulome45") / "calibration.parquet"
+    before = table.read_bytes()
+    for command in (
+        ["score", "in.vcf", "-f", "g.fa", "-o", "o.vcf", "--matrix"],
+        ["query", "x", "-o"],
+    ):
+        code, _, err = run(*command, str(table), "--force", "-q", *model)
+        assert code == 1
+        assert "is an input of this run" in err
+    assert table.read_bytes() == before
+
+
 def test_quantiles_are_kept_in_the_matrix(run, folder):
     code, _, err = score(run, "--quantiles")
     assert code == 2
