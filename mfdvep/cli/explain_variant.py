@@ -12,7 +12,6 @@ from mfdvep.cli.calibration_option import calibration_of, calibration_option
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.progress import progress_bar
 from mfdvep.cli.track_options import virtual_option, with_virtual
-from mfdvep.errors import InputError
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
@@ -175,17 +174,14 @@ def _explain(
 
 def _background(explanation: Explanation, given: dict[str, Any]) -> Background | None:
     from mfdvep.interpret.explanation.background import compare, look_up
+    from mfdvep.scoring.calibration_use import refuse_other
 
     if given["background"] is not None:
         return compare(explanation, given["background"])
     table = calibration_of(given, explanation.provenance)
     if table is None:
         return None
-    if differences := table.differences(explanation.provenance):
-        raise InputError(
-            f"{table.path}: made with {'; with '.join(differences)}: its quantiles are of other "
-            "effects; calibrate with the same options, or give --calibration none"
-        )
+    refuse_other(table, explanation.provenance)
     found = look_up(explanation, table)
     if found is None and not given["quiet"]:
         click.echo(

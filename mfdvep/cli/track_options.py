@@ -44,7 +44,7 @@ def with_virtual(model: MFDModel, given: Sequence[str]) -> MFDModel:
     """Return the model with the tracks that --virtual describes, if it describes some."""
     from mfdvep.model.virtual import add_virtual
 
-    return add_virtual(model, _described(given)) if given else model
+    return add_virtual(model, _described(given))
 
 
 def chosen(model: str | None, given: Mapping[str, Any]) -> tuple[MFDModel, list[int]]:

@@ -143,10 +143,10 @@ def add_virtual(model: MFDModel, tracks: Sequence[VirtualTrack]) -> MFDModel:
         value that no trained experiment has (the nearest are named), or a number beyond those that
         they have; a name that another track has.
     """
-    if model.config.plain:
-        raise InputError("a plain baseline has no metadata, and so no virtual tracks")
     if not tracks:
         return model
+    if model.config.plain:
+        raise InputError("a plain baseline has no metadata, and so no virtual tracks")
     if virtual_rows(model.tracks):
         raise InputError("the model has virtual tracks already; add all of them at once")
     rows = [row for row in range(len(model.tracks)) if row not in model.untrained]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,19 @@ from mfdvep.wording import plural
 def of_run(scorer: ScorerFace) -> dict[str, Any]:
     """Return what must be the same in a table for its quantiles to be those of a run's effects."""
     return {"model": scorer.model_provenance, **scorer.provenance}
+
+
+def refuse_other(calibration: Calibration, run: Mapping[str, Any]) -> None:
+    """Raise InputError for a table of other effects than a run's; see `Calibration.differences`."""
+    if differences := calibration.differences(run):
+        raise InputError(
+            f"{_name(calibration)}: made with {'; with '.join(differences)}: its quantiles are of "
+            "other effects; calibrate with the same options, or give --calibration none"
+        )
+
+
+def _name(calibration: Calibration) -> str:
+    return calibration.path or "calibration"
 
 
 def quantiles_on(
@@ -44,12 +58,8 @@ def quantiles_on(
         )
     if calibration is None:
         return None
-    name = calibration.path or "calibration"
-    if differences := calibration.differences(of_run(scorer)):
-        raise InputError(
-            f"{name}: made with {'; with '.join(differences)}: its quantiles are of other effects; "
-            "calibrate with the same options, or give --calibration none"
-        )
+    refuse_other(calibration, of_run(scorer))
+    name = _name(calibration)
     found = calibration.of(scorer.tracks)
     lacking = [track for track, known in zip(scorer.tracks.names, found.known, strict=True)
                if not known]  # fmt: skip

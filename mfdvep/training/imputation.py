@@ -228,7 +228,7 @@ def _with_virtual(model: MFDModel, same: Sequence[str]) -> tuple[MFDModel, dict[
     }
     made = [VirtualTrack(f"virtual of {row}", values) for row, values in said.items() if values]
     place = {row: i for i, row in enumerate((r for r in said if said[r]), start=len(model.tracks))}
-    return (add_virtual(model, made) if made else model), place
+    return add_virtual(model, made), place
 
 
 def _probabilities(
