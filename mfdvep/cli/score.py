@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,18 +21,17 @@ from mfdvep.cli.cluster_options import (
 from mfdvep.cli.command import as_typed
 from mfdvep.cli.parameters import Count, Share
 from mfdvep.cli.progress import progress_bar
+from mfdvep.cli.score_summary import duration, exceeds, told
 from mfdvep.cli.store_options import STORE_OPTIONS, check_store_options, store_options
 from mfdvep.cli.track_options import chosen, track_files, track_options
 from mfdvep.errors import MfdvepError
-from mfdvep.wording import plural
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.regions import Regions
     from mfdvep.scoring.cluster import Cluster
     from mfdvep.scoring.cluster_scorer import ClusterScorer
-    from mfdvep.scoring.report import RunSummary
-    from mfdvep.scoring.scorer import Scorer, ScorerFace
+    from mfdvep.scoring.scorer import Scorer
 
 _ENDINGS = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf", ".parquet")
 _PATH = click.Path(path_type=Path)
@@ -52,24 +50,6 @@ def default_output(vcf: str) -> str:
 
 def _stem(name: str) -> str:
     return next((name.removesuffix(end) for end in _ENDINGS if name.endswith(end)), name)
-
-
-def too_many(limit: str, status: Mapping[str, int]) -> bool:
-    """Return whether more ALTs than a limit, a count or a share of them, have no score.
-
-    Parameters
-    ----------
-    limit
-        As 100, or as 1%.
-    status
-        Status -> number of alleles.
-    """
-    from mfdvep.scoring.tally import n_unscored
-
-    unscored = n_unscored(status)
-    if limit.endswith("%"):
-        return unscored * 100 > float(limit[:-1]) * (unscored + status["OK"])
-    return unscored > int(limit)
 
 
 @click.command()
@@ -247,12 +227,12 @@ def _score(
     except BrokenPipeError:
         return reader_has_gone()
     if not options["quiet"]:
-        click.echo(_told(target, summary, scorer), err=True)
+        click.echo(told(target, summary, scorer), err=True)
     if options["labels"] and options["matrix"] and not options["quiet"]:
         from mfdvep.cli.enrich import show_summary
 
         show_summary(options["matrix"], options["labels"])
-    return 3 if _exceeds(options, summary.status) else 0
+    return 3 if exceeds(options, summary.status) else 0
 
 
 def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:
@@ -290,23 +270,12 @@ def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str,
     rate = scorer.alleles_per_second()
     click.echo(
         f"\nTo run: {n:,} alleles, at {rate:,.1f} a second ({scorer.precision.name} on "
-        f"{scorer.device.type}) about {_duration(n / rate)}"
+        f"{scorer.device.type}) about {duration(n / rate)}"
     )
     if report.problem:
         click.echo(f"mfdvep: error: {report.problem}", err=True)
         return 1
-    return 3 if _exceeds(options, report.status) else 0
-
-
-def _exceeds(options: dict[str, Any], status: Mapping[str, int]) -> bool:
-    """Return whether more ALTs have no score than the options allow, and say so."""
-    from mfdvep.scoring.tally import n_unscored
-
-    limit = "0" if options["strict"] else options["max_unscored"]
-    if limit is None or not too_many(limit, status):
-        return False
-    click.echo(f"mfdvep: {n_unscored(status)} ALTs have no score, more than {limit}", err=True)
-    return True
+    return 3 if exceeds(options, report.status) else 0
 
 
 def _scorer(genome: Genome, options: dict[str, Any]) -> Scorer:
@@ -346,26 +315,3 @@ def _command() -> str:
     A run that goes on is the same run, and so is one on a cluster.
     """
     return as_typed(without=["--resume"], options=CLUSTER_OPTIONS)
-
-
-def _told(target: str, summary: RunSummary, scorer: ScorerFace) -> str:
-    place = f"{scorer.device.type} in {scorer.provenance['precision']}"
-    if workers := summary.record.get("timing", {}).get("workers"):
-        hosts = {worker["host"] for worker in workers}
-        place += f", {plural(len(workers), 'worker')} on {plural(len(hosts), 'host')}"
-    counts = ", ".join(f"{name} {n}" for name, n in summary.status.items() if n)
-    resumed = f", {summary.resumed} of them earlier" if summary.resumed else ""
-    lines = [
-        f"{target}: {summary.records} records{resumed}, {summary.alleles} alleles: {counts}; "
-        f"{summary.seconds:.1f} s on {place}"
-    ]
-    lines += [f"contig {a} of the VCF is {b} of the reference" for a, b in summary.contigs.items()]
-    return "\n".join(lines)
-
-
-def _duration(seconds: float) -> str:
-    """Return a time as a person says it."""
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 1):.0f} s"
