@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from mfdvep.errors import InputError
-from mfdvep.model.expression import select_where, shown
+from mfdvep.model.where import select_where, shown
 from mfdvep.model.tracks import TrackTable
 
 

@@ -11,7 +11,7 @@ from mfdvep.genomics.reasons import REASONS
 from mfdvep.genomics.sequences import decode
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.genomics.vcf import Record, open_vcf
-from mfdvep.model.expression import shown
+from mfdvep.model.where import shown
 from mfdvep.scoring.windows import alleles_of
 
 _MOST_KEPT = 100_000  # IDs that a name which is not there is compared with
