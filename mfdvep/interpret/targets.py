@@ -14,9 +14,9 @@ from difflib import get_close_matches
 import numpy as np
 
 from mfdvep.errors import InputError
-from mfdvep.model.where import select_where, shown
 from mfdvep.model.mfd import MFDModel
 from mfdvep.model.selection import select_names
+from mfdvep.model.where import select_where, shown
 
 HALVES = ("combined", "biological", "technical")
 

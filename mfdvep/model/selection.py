@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from mfdvep.errors import InputError
-from mfdvep.model.where import select_where, shown
 from mfdvep.model.tracks import TrackTable
+from mfdvep.model.where import select_where, shown
 
 
 def select(table: TrackTable, *, where: Sequence[str] = (), names: Sequence[str] = ()) -> list[int]:
