@@ -118,9 +118,12 @@ class _Scale:
 
 
 def _inflated_size(path: str | Path, block: int) -> int:
-    """Return how many bytes a block of a bgzip file holds; raises as `inflated` does."""
+    """Return how many bytes a block holds, or the first after it that is not empty; see `inflated`.
+
+    An index names an empty block, which `cat` leaves between files, for what comes after it.
+    """
     with open(path, "rb") as file:
-        size = len(next(inflated(file, block << 16, None), b""))
+        size = len(next(filter(None, inflated(file, block << 16, None)), b""))
     if not size:
         raise ValueError(f"no record at byte {block}")
     return size
