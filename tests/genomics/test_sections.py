@@ -170,12 +170,19 @@ def test_the_index_counts_what_is_there(tmp_path):
         assert index.contigs in ((), ("chr1", "chr2", "HLA*01:01"))
 
 
-def test_an_index_that_does_not_count_makes_one_section(tmp_path, monkeypatch):
-    path = write(tmp_path, "tbi", body_of(spread(1000)))
+def test_an_index_that_does_not_count(tmp_path, monkeypatch):
+    """As that of a VCF that GATK or Picard wrote; of a BCF nothing tells lines."""
+    path = write(tmp_path, "tbi", body_of(spread(10_000)))
     read = Index.read(index_of(path))
-    uncounted = Index(read.contigs, read.chunks, read.offsets, None)
+    monkeypatch.setattr(Index, "read", lambda _: replace(read, n_records=None))
+    found = by_parts(path, size=1000)
+    assert len(found) == pytest.approx(10, abs=1)
+    assert max(map(len, found)) < 1.3 * 1000 + 70
+    assert [r for records in found for r in records] == whole(path)
+    assert cut(path, index_of(path)) == [WHOLE]
+    uncounted = replace(read, contigs=(), n_records=None)
     monkeypatch.setattr(Index, "read", lambda _: uncounted)
-    assert cut(path, index_of(path), n_records=10) == [WHOLE]
+    assert cut(path, index_of(path), n_records=10, contigs=read.contigs) == [WHOLE]
 
 
 @pytest.mark.parametrize("form", FORMS)
