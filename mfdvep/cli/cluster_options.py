@@ -38,7 +38,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--gpus-per-worker",
-            type=click.FloatRange(min=0),
+            type=click.FloatRange(0, 1),
             help="Of --ray; .5 lets two workers share a GPU.  [default: 1 if the cluster has GPUs]",
         ),
         click.option(

@@ -29,7 +29,7 @@ class Cluster:
     threads
         CPUs of each.
     gpus
-        Of each; a share of one, such as .5, lets several use it. None: one if the cluster has
+        Of each, at most 1; a share such as .5 lets several use one. None: one if the cluster has
         GPUs, and none otherwise.
 
     Raises
@@ -59,14 +59,17 @@ class Cluster:
             with _same_signals():
                 _connect(ray, address, n_cpus)
         try:
-            resources = ray.cluster_resources()
-            has_gpus = resources.get("GPU", 0) > 0
+            has_gpus = any(has.get("GPU", 0) > 0 for has in self._machines().values())
             self.gpus: float = gpus if gpus is not None else float(has_gpus)
             if self.n_workers < 1:
+                found = [
+                    f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g}"
+                    for has in self._machines().values()
+                ]
                 raise ClusterError(
-                    f"the cluster has {resources.get('CPU', 0):g} CPUs and "
-                    f"{resources.get('GPU', 0):g} GPUs, no room for a worker with {threads} and "
-                    f"{self.gpus:g}; give fewer --threads or --gpus-per-worker"
+                    f"no machine has room for a worker with {threads} and {self.gpus:g}: the "
+                    f"cluster's have these CPUs and GPUs: {'; '.join(found[:5]) or 'none'}; give "
+                    "fewer --threads or --gpus-per-worker"
                 )
         except BaseException:
             self.close()
@@ -75,16 +78,27 @@ class Cluster:
     @property
     def n_workers(self) -> int:
         """How many there is room for now, or those that were asked for."""
-        found = self.ray.cluster_resources()
-        room = found.get("CPU", 0) / self.threads
+        room = sum(map(self._room, self._machines().values()))
+        return room if self._wanted is None else min(self._wanted, room)
+
+    def _machines(self) -> dict[str, dict[str, float]]:
+        """Return the machines that are there now: Ray's name of each -> what it has."""
+        found = self.ray.nodes()
+        return {node["NodeID"]: node["Resources"] for node in found if node["Alive"]}
+
+    def _room(self, has: dict[str, float]) -> int:
+        """Return for how many workers a machine has room."""
+        room = has.get("CPU", 0) // self.threads
         if self.gpus:
-            room = min(room, found.get("GPU", 0) / self.gpus)
-        return int(room) if self._wanted is None else min(self._wanted, int(room))
+            room = min(room, has.get("GPU", 0) * int(1 / self.gpus))  # none uses parts of two
+        return int(room)
 
     def task(self, function: Callable[..., Any], **options: Any) -> Any:
         """Return a function as a Ray task that takes a worker's share of a machine."""
         share = {"num_cpus": self.threads, "num_gpus": self.gpus}
-        return self.ray.remote(max_retries=RETRIES, **share, **options)(function)
+        # else Ray ends a process that has a GPU after each task, and the scorer with it
+        options = {"max_retries": RETRIES, "max_calls": 0, **share, **options}
+        return self.ray.remote(**options)(function)
 
     def everywhere(self, function: Callable[..., Any], *args: Any) -> list[Any]:
         """Return what a task gives on each machine that has room for a worker.
@@ -97,13 +111,10 @@ class Cluster:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         waiting = []
-        for node in self.ray.nodes():
-            has = node.get("Resources", {})
-            if not node["Alive"] or has.get("CPU", 0) < self.threads:
+        for name, has in self._machines().items():
+            if self._room(has) < 1:
                 continue
-            if has.get("GPU", 0) < self.gpus:
-                continue
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            there = NodeAffinitySchedulingStrategy(name, soft=False)
             waiting.append(self.task(function, scheduling_strategy=there).remote(*args))
         return [self.get(ref, lambda: "the check") for ref in waiting]
 
