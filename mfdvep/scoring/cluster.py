@@ -131,7 +131,8 @@ class Cluster:
         MfdvepError
             As the task does.
         ClusterError
-            Its workers died, three times.
+            Its workers died, three times; or one could not read or write, or had no memory; or
+            the cluster itself failed.
         """
         lost = self.ray.exceptions
         try:
@@ -140,11 +141,19 @@ class Cluster:
         except lost.RayTaskError as error:
             if isinstance(error.cause, MfdvepError):
                 raise error.cause from None
+            if isinstance(error.cause, OSError | MemoryError):
+                kind = type(error.cause).__name__
+                raise ClusterError(f"{what()}: {kind}: {error.cause}") from error
+            error.add_note(what())
             raise
-        except lost.RayError as error:
+        except (lost.WorkerCrashedError, lost.NodeDiedError, lost.OutOfMemoryError) as error:
             raise ClusterError(
                 f"{what()} ended the worker {1 + RETRIES} times ({type(error).__name__}: "
                 f"{_first_sentence(error)})"
+            ) from error
+        except lost.RayError as error:
+            raise ClusterError(
+                f"{what()}: {type(error).__name__}: {_first_sentence(error)}"
             ) from error
 
     def each(self, tasks: Iterable[tuple[Any, Callable[[], str]]]) -> Generator[Any, None, None]:

@@ -201,6 +201,33 @@ def test_no_more_is_begun_than_is_needed(cluster, most):
     assert largest <= most + 1  # one is made, and waits until there is room
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_said_of_an_error_on_a_worker():
+    """Only what ended workers is told so, and an error that is not one of ours names its chunk."""
+    lost = pytest.importorskip("ray").exceptions
+    cluster = fake((1, 0))
+
+    def fails(error: Exception):
+        def get(_):
+            raise error
+
+        cluster.ray.get, cluster.ray.exceptions = get, lost
+        with pytest.raises(Exception, match=r"chunk of records 1 to 8") as caught:
+            cluster.get(None, lambda: "a chunk of records 1 to 8")
+        return caught.value
+
+    of_task = lost.RayTaskError("do_section", "Traceback\n...\n", OSError(5, "I/O error"))
+    found = [
+        fails(lost.WorkerCrashedError()),
+        fails(lost.ObjectLostError("a1b2", None, "")),
+        fails(of_task.as_instanceof_cause()),
+    ]
+    assert [type(error) for error in found] == [ClusterError] * 3
+    assert "ended the worker 3 times" in str(found[0])
+    assert "ended" not in str(found[1])
+    assert str(found[2]) == "a chunk of records 1 to 8: OSError: [Errno 5] I/O error"
+
+
 def test_an_output_has_to_be_a_file_that_is_shared():
     scorer = ClusterScorer.__new__(ClusterScorer)
     scorer.check_output("o.vcf.gz")
