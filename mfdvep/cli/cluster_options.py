@@ -52,7 +52,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
             is_flag=False,
             flag_value="auto",
             help="Score on a Ray cluster that shares the files: HOST:PORT, ray://HOST:PORT, local "
-            "(this machine alone) or auto (RAY_ADDRESS, the cluster of this machine, or local). "
+            "(this machine alone) or auto (RAY_ADDRESS, what `ray start` began here, or local). "
             "The files are those of a run with as many --threads.",
         ),
     ):

@@ -23,7 +23,7 @@ class Cluster:
     ----------
     address
         "local": this machine alone; "HOST:PORT" or "ray://HOST:PORT"; "auto": the cluster that
-        RAY_ADDRESS names or that runs on this machine, else this machine alone.
+        RAY_ADDRESS names or that `ray start` began on this machine, else this machine alone.
     workers
         How many at once; None: as many as the cluster has room for.
     threads
@@ -203,14 +203,16 @@ def _connect(ray: Any, address: str, n_cpus: int | None) -> None:
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS", address)
     try:
+        if address in ("auto", "local"):
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         if address == "auto":
             try:
-                ray.init(address="auto", **quiet)
+                # Ray's "auto" joins any that runs here, such as what another run began for itself
+                ray.init(**quiet)
                 return
-            except ConnectionError:  # none runs here
+            except ConnectionError:  # what `ray start` began is gone
                 address = "local"
         if address == "local":
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             ray.init(address="local", num_cpus=n_cpus, include_dashboard=False, **quiet)
             return
         host, _, port = address.removeprefix("ray://").rpartition(":")
