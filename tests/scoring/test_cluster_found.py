@@ -1,4 +1,4 @@
-"""Clusters that run already: found, or reached through Ray's client; and those that are not ours."""
+"""Clusters that run already: found, or reached through Ray's client; and those of others."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ def environment() -> Iterator[dict[str, str]]:
         "PYTHONPATH": str(Path(mfdvep.__file__).parents[1]),
         "RAY_TMPDIR": folder,
         "RAY_USAGE_STATS_ENABLED": "0",
+        # what `ray start` asks for by default, and Ray's client does not give by default
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "a" * 32,
         "OMP_NUM_THREADS": "1",
     }
     shutil.rmtree(folder, ignore_errors=True)
