@@ -122,7 +122,7 @@ def test_an_empty_bed_says_nothing(tmp_path):
 
 def test_a_negative_bigwig_is_refused(tmp_path):
     path = bigwig(tmp_path, [("chr1", 12_000, 12_100, -1.0)])
-    with pytest.raises(InputError, match="negative signal on chr1; .* not its logarithm"):
+    with pytest.raises(InputError, match=r"negative signal on chr1; .* not its logarithm"):
         read_mark(path, PLACES)
 
 
