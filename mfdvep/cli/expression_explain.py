@@ -27,10 +27,10 @@ _SPLITS = ("train", "validation", "test", "left_out")
               help="A cell; repeat.  [default: all that model and profiles have]")  # fmt: skip
 @click.option("--split", type=click.Choice(_SPLITS), default="test", show_default=True,
               help="Genes that the averages are over.")  # fmt: skip
-@click.option("--most", type=click.IntRange(min=10), default=500, show_default=True,
+@click.option("--most", metavar="N", type=click.IntRange(min=10), default=500, show_default=True,
               help="Draw as many of them if there are more.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--steps", type=click.IntRange(8, 1024), default=64, show_default=True,
+@click.option("--steps", metavar="N", type=click.IntRange(8, 1024), default=64, show_default=True,
               help="Points on the path of integrated gradients.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
 @click.option("--force", is_flag=True, help="Overwrite the folder.")

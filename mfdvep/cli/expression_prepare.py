@@ -25,7 +25,7 @@ def _contigs(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
 class _Threshold(click.ParamType):
     """A number, or median."""
 
-    name = "median|NUMBER"
+    name = "median or number"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float | str:
         try:
@@ -41,12 +41,18 @@ class _Threshold(click.ParamType):
 @click.argument("expression", type=_PATH)
 @click.argument("marks", type=_PATH)
 @click.option("-o", "--output", type=_PATH, required=True, help="Parquet to write.")
-@click.option("--test", default="", callback=_contigs, help="Contigs for testing, comma list.")
-@click.option("--validation", default="", callback=_contigs,
+@click.option(
+    "--test",
+    metavar="CONTIGS",
+    default="",
+    callback=_contigs,
+    help="Contigs for testing, comma list.",
+)
+@click.option("--validation", metavar="CONTIGS", default="", callback=_contigs,
               help="Contigs for validation, comma list; the rest is for training.")  # fmt: skip
-@click.option("--left-out", default="", callback=_contigs,
+@click.option("--left-out", metavar="CONTIGS", default="", callback=_contigs,
               help="Contigs to be used for neither, comma list.")  # fmt: skip
-@click.option("--threshold", type=_Threshold(), default="median", show_default=True,
+@click.option("--threshold", type=_Threshold(), metavar="median|NUMBER", default="median", show_default=True,
               help="Genes above are high; the median is of a cell's training genes.")  # fmt: skip
 @click.option("--expression-column", metavar="NAME", default="{cell}", show_default=True,
               help="Column of a cell in EXPRESSION, such as rpkm_{cell}.")  # fmt: skip
