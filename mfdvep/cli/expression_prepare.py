@@ -41,18 +41,14 @@ class _Threshold(click.ParamType):
 @click.argument("expression", type=_PATH)
 @click.argument("marks", type=_PATH)
 @click.option("-o", "--output", type=_PATH, required=True, help="Parquet to write.")
-@click.option(
-    "--test",
-    metavar="CONTIGS",
-    default="",
-    callback=_contigs,
-    help="Contigs for testing, comma list.",
-)
+@click.option("--test", metavar="CONTIGS", default="", callback=_contigs,
+              help="Contigs for testing, comma list.")  # fmt: skip
 @click.option("--validation", metavar="CONTIGS", default="", callback=_contigs,
               help="Contigs for validation, comma list; the rest is for training.")  # fmt: skip
 @click.option("--left-out", metavar="CONTIGS", default="", callback=_contigs,
               help="Contigs to be used for neither, comma list.")  # fmt: skip
-@click.option("--threshold", type=_Threshold(), metavar="median|NUMBER", default="median", show_default=True,
+@click.option("--threshold", type=_Threshold(), metavar="median|NUMBER", default="median",
+              show_default=True,
               help="Genes above are high; the median is of a cell's training genes.")  # fmt: skip
 @click.option("--expression-column", metavar="NAME", default="{cell}", show_default=True,
               help="Column of a cell in EXPRESSION, such as rpkm_{cell}.")  # fmt: skip
