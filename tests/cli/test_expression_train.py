@@ -95,3 +95,11 @@ def test_compare_refuses_sizes_that_are_none(profiles, tmp_path, sizes):
     done = run("compare", profiles, "-o", tmp_path / "out", "--sizes", sizes)
     assert done.exit_code == 2
     assert "expected different numbers from 2 on, or all" in done.output
+
+
+def test_models_lists_both_kinds():
+    done = CliRunner().invoke(mfdvep, ["models"])
+    assert done.exit_code == 0, done.output
+    told = {line.split("\t")[0]: line.split("\t")[1] for line in done.output.splitlines()}
+    assert told["regulome45"] == "442 tracks"
+    assert told["simplechrome4"] == "expression in 4 cells"
