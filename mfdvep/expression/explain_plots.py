@@ -105,7 +105,7 @@ def _key(figure: Figure, axes: Axes, image: AxesImage) -> None:
     bar.set_ticks([-1, 0, 1], labels=["-1", "0", "1"])
     bar.ax.tick_params(labelsize=7)
     text = (
-        "colours: \N{PLUS-MINUS SIGN} the number at a map, and r;\n"
+        "colours: \N{PLUS-MINUS SIGN} the number at a map; r;\n"
         "bars: what the head makes of a\nlatent; turned where negative"
     )
     axes.text(0.0, 1.0, text, fontsize=7.5, va="top", transform=axes.transAxes)
