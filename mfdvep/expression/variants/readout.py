@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ import torch
 from mfdvep.errors import InputError
 from mfdvep.expression.bins import BIN, N_BINS
 from mfdvep.expression.calibration import MarkCalibration
-from mfdvep.expression.model import ExpressionModel
+
+if TYPE_CHECKING:
+    from mfdvep.expression.model import ExpressionModel
 
 BASELINE = "H3K4me3"
 """The mark whose plain change at the start site is given beside the change of expression."""
@@ -68,21 +70,16 @@ class Readout:
         self.marks = tuple(expression.marks)
         self.target = expression.target
         for cell in self.cells:
-            if cell not in expression.cells:
-                raise InputError(
-                    f"cell {cell!r}: the model of expression has {', '.join(expression.cells)}"
-                )
+            expression.cell_number(cell)
             if cell not in calibration.cells:
                 raise InputError(
                     f"cell {cell!r}: the calibration has {', '.join(calibration.cells)}; make one "
                     "with mfdvep expression calibrate"
                 )
-        missing = [mark for mark in self.marks if mark not in calibration.marks]
-        if missing or BASELINE not in self.marks:
-            whose = "calibration" if missing else "model of expression"
+        if set(self.marks) != set(calibration.marks) or BASELINE not in self.marks:
             raise InputError(
-                f"the {whose} has no {(missing or [BASELINE])[0]}; give one that has the model's "
-                f"marks, {', '.join(self.marks)}, and {BASELINE} among them"
+                f"the model of expression has the marks {', '.join(self.marks)}, the calibration "
+                f"{', '.join(calibration.marks)}; expected the same, {BASELINE} among them"
             )
         fitted = calibration.provenance["model"]
         if fitted["sha256"] != mfd_sha256:
@@ -92,7 +89,35 @@ class Readout:
                 "mfdvep expression calibrate, and give it with --calibration"
             )
         self._network = copy.deepcopy(expression.network).double().cpu().eval()
-        order = {mark: i for i, mark in enumerate(self.marks)}
-        self._to_calibration = [order[mark] for mark in calibration.marks if mark in order]
-        self._from_calibration = [calibration.marks.index(mark) for mark in self.marks]
-        self._baseline = order[BASELINE]
+        self._calibrated = [self.marks.index(mark) for mark in calibration.marks]
+        self._ordered = [calibration.marks.index(mark) for mark in self.marks]
+        self._baseline = self.marks.index(BASELINE)
+
+    def value(self, probability: np.ndarray) -> np.ndarray:
+        """Return what the head gives for genes, float64 (n, c).
+
+        Parameters
+        ----------
+        probability
+            float64 (n, 100, c, m): of a peak, in the gene's bins.
+        """
+        n = len(probability)
+        out = np.empty((n, len(self.cells)))
+        for i, cell in enumerate(self.cells):
+            of_cell = probability[:, :, i, self._calibrated]  # (n, 100, m)
+            signal = self.calibration.signal(of_cell, cell)[..., self._ordered]
+            scaled = self.expression.scaled(signal.transpose(0, 2, 1), cell)  # (n, m, 100)
+            row = torch.full((n,), self.expression.cell_number(cell), dtype=torch.int64)
+            with torch.inference_mode():
+                out[:, i] = self._network(scaled.double(), row).numpy()
+        return out
+
+    def baseline(self, probability: np.ndarray) -> np.ndarray:
+        """Return the probability of H3K4me3 within 500 bases of the start site, float64 (n, c).
+
+        Parameters
+        ----------
+        probability
+            As for `value`.
+        """
+        return probability[:, NEAR_BINS, :, self._baseline].mean(axis=1)

@@ -1,0 +1,97 @@
+"""A small world: a genome, genes, a model of marks, a calibration, and a head made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from mfdvep.errors import InputError
+from mfdvep.expression.bins import MARKS
+from mfdvep.expression.calibration import MarkCalibration
+from mfdvep.expression.genes import Tss
+from mfdvep.expression.predicted import MarkPredictor
+from mfdvep.expression.variants.pairs import GeneEffects
+from mfdvep.expression.variants.readout import Readout
+from mfdvep.model.tracks import TrackTable
+from tests.conftest import make_model
+
+CELLS = ("K562", "HepG2")
+SHA = "5" * 64
+PLUS = Tss("ENSG1", "ONE", "chr1", 9000, "+")
+MINUS = Tss("ENSG2", "TWO", "chr1", 14_100, "-")
+N_BASES = 24_000
+
+
+def tracks() -> TrackTable:
+    """Return a track a cell and mark, and one that is of no mark."""
+    pairs = [(cell, mark) for cell in CELLS for mark in MARKS] + [("K562", "CTCF")]
+    return TrackTable(
+        {
+            "experiment": tuple(f"E{i}" for i in range(len(pairs))),
+            "assay": ("ChIP",) * len(pairs),
+            "target": tuple(mark for _, mark in pairs),
+            "biosample": tuple(cell for cell, _ in pairs),
+            "lab": tuple("ab"[i % 2] for i in range(len(pairs))),
+        }
+    )
+
+
+def mfd_model():
+    model = make_model(tracks())
+    model.provenance = {"name": "small", "sha256": SHA}
+    return model
+
+
+def calibration(cells=CELLS, marks=MARKS, sha256: str = SHA) -> MarkCalibration:
+    """Return log1p(signal) as it rises with the log-odds, with a bend at 0."""
+    knots = {
+        (cell, mark): np.array([[-30, 0, 30], [0, 3 + 0.1 * i, 4 + 0.2 * i + 0.3 * j]], float)
+        for i, cell in enumerate(cells)
+        for j, mark in enumerate(marks)
+    }
+    provenance = {"model": {"name": "small", "sha256": sha256}}
+    return MarkCalibration(tuple(cells), tuple(marks), knots, provenance)
+
+
+class LinearNetwork(torch.nn.Module):
+    """A weighted sum of the scaled marks, and a constant a cell."""
+
+    def __init__(self, n_cells: int, seed: int = 0) -> None:
+        super().__init__()
+        draw = torch.Generator().manual_seed(seed)
+        self.weight = torch.nn.Parameter(torch.randn(len(MARKS), 100, generator=draw) / 100)
+        self.bias = torch.nn.Parameter(torch.arange(n_cells, dtype=torch.float32))
+
+    def forward(self, scaled: torch.Tensor, cell: torch.Tensor) -> torch.Tensor:
+        return torch.tanh((scaled * self.weight).sum((1, 2))) + self.bias[cell]
+
+
+class HandMadeModel:
+    """As `ExpressionModel`, of a network whose output can be had with numpy."""
+
+    target = "label"
+
+    def __init__(self, cells=CELLS, marks=MARKS, seed: int = 0) -> None:
+        self.cells, self.marks = tuple(cells), tuple(marks)
+        self.network = LinearNetwork(len(cells), seed)
+        self.provenance = {"name": "by hand", "sha256": "e" * 64}
+
+    def cell_number(self, cell: str) -> int:
+        if cell not in self.cells:
+            raise InputError(f"cell {cell!r}: the model of expression knows {self.cells}")
+        return self.cells.index(cell)
+
+    def scaled(self, signal, cell: str) -> torch.Tensor:
+        return torch.log1p(torch.as_tensor(signal)) / (1 + self.cell_number(cell))
+
+
+def readout(**options) -> Readout:
+    return Readout(HandMadeModel(), calibration(), mfd_sha256=SHA, **options)
+
+
+def effects_on(genome, *, batch_size: int = 64, cells=None, **options) -> GeneEffects:
+    read = readout(cells=cells)
+    predictor = MarkPredictor(
+        mfd_model(), read.cells, read.marks, device="cpu", batch_size=batch_size
+    )
+    return GeneEffects(predictor, read, genome, **options)
