@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import SMALL_TRACKS, make_model, random_bases, write_fasta
 
 from mfdvep.errors import InputError
 from mfdvep.expression.bins import bin_starts
@@ -14,7 +15,6 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import decode, encode, reverse_complement
 from mfdvep.genomics.variants import VariantStatus
 from mfdvep.model.tracks import TrackTable
-from tests.conftest import SMALL_TRACKS, make_model, random_bases, write_fasta
 
 N = 14_000
 MARKS = ("CTCF", "open")
