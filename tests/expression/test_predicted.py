@@ -82,7 +82,7 @@ def test_probabilities_are_those_of_the_model(genome, small_model):
             small_model(torch.from_numpy(codes)) for codes in (windows, reverse_complement(windows))
         ]
     both = torch.sigmoid(torch.stack(logits)).mean(0).numpy()
-    assert found.dtype == np.float32
+    assert found.dtype == np.float64
     assert np.allclose(found[:, 0, 0], both[:, 0], rtol=1e-5, atol=1e-7)  # E0, CTCF in K562
     assert np.allclose(found[:, 0, 1], both[:, 2], rtol=1e-5, atol=1e-7)  # E2, open in K562
 
