@@ -6,6 +6,7 @@ piecewise linear map of log-odds to log1p(signal), which rises strictly between 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,10 +49,29 @@ class MarkCalibration:
     knots: dict[tuple[str, str], np.ndarray]
     provenance: dict[str, Any]
 
-    def signal(self, probability: np.ndarray, cell: str | None = None) -> np.ndarray:
-        """Return the signal expected with predicted probabilities, float32, of the same shape.
+    @property
+    def digest(self) -> str:
+        """What identifies the maps: SHA-256 of their cells, marks and knots, in hexadecimal."""
+        return hashlib.sha256(
+            json.dumps(self.content(), default=np.ndarray.tolist).encode()
+        ).hexdigest()
 
-        It is that of the nearest end outside the probabilities that were seen in fitting.
+    def content(self) -> dict[str, Any]:
+        """Return what the file has of the maps."""
+        return {
+            "cells": self.cells,
+            "marks": self.marks,
+            "knots": [
+                {"cell": cell, "mark": mark, "log_odds": knots[0], "log1p_signal": knots[1]}
+                for (cell, mark), knots in self.knots.items()
+            ],
+        }
+
+    def signal(self, probability: np.ndarray, cell: str | None = None) -> np.ndarray:
+        """Return the signal expected with predicted probabilities, of their shape and type.
+
+        Computed in float64. Outside the probabilities that were seen in fitting it is that of the
+        nearest end.
 
         Parameters
         ----------
@@ -76,11 +96,11 @@ class MarkCalibration:
                 f"{shape[1]} marks last: {', '.join(self.marks)}"
             )
         odds = log_odds(probability).reshape(-1, *shape)
-        out = np.empty(odds.shape, dtype=np.float32)
+        out = np.empty(odds.shape)
         for i, name in enumerate(cells):
             for j, mark in enumerate(self.marks):
                 out[:, i, j] = np.expm1(np.interp(odds[:, i, j], *self.knots[name, mark]))
-        return out.reshape(probability.shape)
+        return out.reshape(probability.shape).astype(probability.dtype)
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
@@ -174,7 +194,7 @@ def reliability(
     probability, signal
         (n, c, m), as for `fit_calibration`; n at least 1.
     """
-    predicted = np.log1p(calibration.signal(probability).astype(np.float64))
+    predicted = np.log1p(calibration.signal(probability.astype(np.float64)))
     observed = np.log1p(signal.astype(np.float64))
     rows = []
     for i, cell in enumerate(calibration.cells):
@@ -204,16 +224,8 @@ def write_calibration(calibration: MarkCalibration, path: str | Path) -> None:
     OutputError
         It cannot be written, e.g. the disk is full.
     """
-    record = {
-        "format": FORMAT,
-        "cells": calibration.cells,
-        "marks": calibration.marks,
-        "provenance": calibration.provenance,
-        "knots": [
-            {"cell": cell, "mark": mark, "log_odds": knots[0], "log1p_signal": knots[1]}
-            for (cell, mark), knots in calibration.knots.items()
-        ],
-    }
+    content = calibration.content()
+    record = {"format": FORMAT, "provenance": calibration.provenance, **content}
     with writing(Path(path)):
         write_json(Path(path), record)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from mfdvep.errors import InputError
 from mfdvep.expression.bins import BIN, MARKS, bin_starts
@@ -14,7 +15,7 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import CENTRE, N_CODE, WINDOW_BASES, reverse_complement
 from mfdvep.genomics.variants import VariantStatus
 from mfdvep.model.device import pick_device, windows_at_once
-from mfdvep.model.mfd import Features, MFDModel
+from mfdvep.model.mfd import MFDModel
 from mfdvep.model.selection import select
 from mfdvep.scoring.windows import MAX_N
 
@@ -120,8 +121,8 @@ class MarkPredictor:
         with torch.inference_mode():
             psi_biological, psi_technical = model.output_weights()
             # of the t tracks that are used, as (Cb, t), (Ct, t) and (t,)
-            self._psi = psi_biological[index].T.cpu(), psi_technical[index].T.cpu()
-            self._bias = model.bias[index].cpu()
+            self._psi = [_array(psi[index].T) for psi in (psi_biological, psi_technical)]
+            self._bias = _array(model.bias[index])
         place = {row: i for i, row in enumerate(index)}
         self._places = [[place[row] for row in rows] for rows in self.rows.values()]
 
@@ -155,27 +156,32 @@ class MarkPredictor:
         return biological, technical
 
     def probability(self, biological: np.ndarray, technical: np.ndarray) -> np.ndarray:
-        """Return the probability of a peak of each mark in each cell, float32 (k, c, m).
+        """Return the probability of a peak of each mark in each cell, float64 (k, c, m).
 
         The mean over the strands, and over the tracks of a cell and mark where there are several.
         The halves need not be of the same allele: ALT's biological features with REF's technical
-        ones give the biological effect.
+        ones give the biological effect. Computed in float64, so that the difference of two
+        alleles has no other rounding than that of their features.
 
         Parameters
         ----------
         biological, technical
-            float32 (2, k, Cb) and (2, k, Ct), see `latent`.
+            (2, k, Cb) and (2, k, Ct), see `latent`.
         """
-        with torch.inference_mode():
-            features = Features(torch.from_numpy(biological), torch.from_numpy(technical))
-            logits = features.biological @ self._psi[0] + features.technical @ self._psi[1]
-            of_track = torch.sigmoid(logits + self._bias).mean(0)  # (k, t)
-            marks = torch.stack([of_track[:, at].mean(1) for at in self._places], dim=1)
-        return marks.numpy().reshape(-1, len(self.cells), len(self.marks))
+        halves = zip((biological, technical), self._psi, strict=True)
+        logits = sum(half.astype(np.float64) @ psi for half, psi in halves) + self._bias
+        of_track = expit(logits).mean(0)  # (k, t)
+        marks = np.stack([of_track[:, at].mean(1) for at in self._places], axis=1)
+        return marks.reshape(-1, len(self.cells), len(self.marks))
 
     def profile(self, windows: np.ndarray) -> np.ndarray:
-        """Return the probabilities in windows (k, 1153), float32 (k, c, m)."""
+        """Return the probabilities in windows (k, 1153), float64 (k, c, m)."""
         return self.probability(*self.latent(windows))
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    """Return a tensor's values, float64."""
+    return tensor.detach().cpu().numpy().astype(np.float64)
 
 
 def _tracks_of(model: MFDModel, cell: str, mark: str, where: Sequence[str]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import SMALL_TRACKS, make_model, random_bases, write_fasta
 
 from mfdvep.errors import InputError
 from mfdvep.expression.bins import bin_starts
@@ -14,7 +15,6 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import decode, encode, reverse_complement
 from mfdvep.genomics.variants import VariantStatus
 from mfdvep.model.tracks import TrackTable
-from tests.conftest import SMALL_TRACKS, make_model, random_bases, write_fasta
 
 N = 14_000
 MARKS = ("CTCF", "open")
@@ -82,7 +82,7 @@ def test_probabilities_are_those_of_the_model(genome, small_model):
             small_model(torch.from_numpy(codes)) for codes in (windows, reverse_complement(windows))
         ]
     both = torch.sigmoid(torch.stack(logits)).mean(0).numpy()
-    assert found.dtype == np.float32
+    assert found.dtype == np.float64
     assert np.allclose(found[:, 0, 0], both[:, 0], rtol=1e-5, atol=1e-7)  # E0, CTCF in K562
     assert np.allclose(found[:, 0, 1], both[:, 2], rtol=1e-5, atol=1e-7)  # E2, open in K562
 
