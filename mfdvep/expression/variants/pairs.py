@@ -176,6 +176,8 @@ class GeneEffects:
         starts = window_starts_of(of)
         at = {"start": change.start, "ref_length": change.ref_length}
         bins = np.flatnonzero(is_touched(starts, **at))
+        if not len(bins):
+            return bins, gene.windows[:0]
         starts = starts[bins]
         low = int(starts.min()) - change.ref_length
         high = int(starts.max()) + WINDOW_BASES + change.ref_length
@@ -254,4 +256,4 @@ class GeneEffects:
 
     def _probability(self, biological: np.ndarray, technical: np.ndarray) -> np.ndarray:
         """Return the probabilities (k, c, m) of features (strands, k, C / 2), in float64."""
-        return self.predictor.probability(biological, technical).astype(np.float64)
+        return self.predictor.probability(biological, technical)
