@@ -68,10 +68,10 @@ def rows_of(batch: GeneBatch, schema: pa.Schema) -> pa.Table:
         pa.array([v.record for v in variants], pa.int64()),
         pa.array([v.allele for v in variants], pa.int32()),
         pa.array([str(batch.status[i]) for i in alleles], pa.string()),
-        text_column([pair and pair.gene.id for pair in found]),
-        text_column([pair and (pair.gene.name or None) for pair in found]),
+        text_column([None if pair is None else pair.gene.id for pair in found]),
+        text_column([None if pair is None else pair.gene.name or None for pair in found]),
         pa.array([None if i < 0 else str(batch.effects.status[i]) for i in pairs], pa.string()),
-        pa.array([pair and pair.gene.strand for pair in found], pa.string()),
+        pa.array([None if pair is None else pair.gene.strand for pair in found], pa.string()),
         pa.array([None if pair is None else pair.distance for pair in found], pa.int64()),
         text_column([None if i < 0 else batch.cells[i] for i in cells]),
     ]
