@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
@@ -13,7 +15,7 @@ from mfdvep.expression.predicted import MarkPredictor
 from mfdvep.expression.variants.pairs import GeneEffects
 from mfdvep.expression.variants.readout import Readout
 from mfdvep.model.tracks import TrackTable
-from tests.conftest import make_model
+from tests.conftest import make_model, random_bases, write_fasta
 
 CELLS = ("K562", "HepG2")
 SHA = "5" * 64
@@ -95,3 +97,62 @@ def effects_on(genome, *, batch_size: int = 64, cells=None, **options) -> GeneEf
         mfd_model(), read.cells, read.marks, device="cpu", batch_size=batch_size
     )
     return GeneEffects(predictor, read, genome, **options)
+
+
+BASES = random_bases(N_BASES, 11)
+CONTIGS = {"chr1": BASES, "chr2": random_bases(9000, 12), "chrN": "N" * 14_000 + BASES[:400]}
+GENES = (
+    PLUS,
+    Tss("ENSG2", "TWO", "chr1", 15_500, "-"),
+    Tss("ENSG3", "", "chr1", 300, "+"),  # its first bins are before the contig
+    Tss("ENSG4", "FOUR", "chrN", 9000, "-"),  # of N alone
+    Tss("ENSG5", "FIVE", "chrUn", 9000, "-"),
+)
+HEADER = """##fileformat=VCFv4.3
+##contig=<ID=chr1,length=24000>
+##contig=<ID=chr2>
+##contig=<ID=chr3>
+##contig=<ID=chrN>
+##INFO=<ID=XX,Number=1,Type=String,Description="of another tool">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tSAMPLE
+"""
+
+
+def other(base: str) -> str:
+    """Return another base; of the complement it is the complement."""
+    return {"A": "C", "T": "G", "C": "A", "G": "T"}[base]
+
+
+def record(pos: int, ref: str, alt: str, *, name: str = ".", chrom: str = "chr1") -> str:
+    return f"{chrom}\t{pos}\t{name}\t{ref}\t{alt}\t9.90\t.\tXX=a%2C b\tGT\t0/1\n"
+
+
+def snv(pos: int, *, chrom: str = "chr1", **options) -> str:
+    ref = CONTIGS[chrom][pos - 1]
+    return record(pos, ref, other(ref), chrom=chrom, **options)
+
+
+def write_world(folder: Path) -> dict[str, Path]:
+    """Write genome, genes and a VCF with an ALT of many kinds; return their paths."""
+    genes = ["chrom\ttss\tstrand\tgene_id\tgene_name"]
+    genes += [f"{g.chrom}\t{g.tss}\t{g.strand}\t{g.id}\t{g.name}" for g in GENES]
+    (folder / "genes.tsv").write_text("\n".join(genes) + "\n")
+    at = BASES[8800]
+    lines = [
+        snv(200),  # of a gene at the contig's end
+        snv(8700, name="rs1;rs2"),
+        record(8801, at, f"{other(at)},{at}{other(at)}AC,<DEL>,*"),
+        record(8901, BASES[8900:8907], BASES[8900]),
+        record(9001, BASES[9000], BASES[9000]),  # ALT is REF
+        record(9101, other(BASES[9100]), BASES[9100]),  # REF is not the genome's
+        record(9201, BASES[9200], "."),
+        snv(12_600),  # of two genes
+        snv(23_000),  # of none
+        snv(14_300, chrom="chrN"),
+        snv(100, chrom="chr2"),
+        record(5, "A", "C", chrom="chr3"),
+    ]
+    (folder / "in.vcf").write_text(HEADER + "".join(lines))
+    write_fasta(folder / "genome.fa", CONTIGS)
+    return {name: folder / name for name in ("genes.tsv", "in.vcf", "genome.fa")}
