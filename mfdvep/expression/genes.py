@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,12 +69,7 @@ def read_tss(path: str | Path, *, biotype: str | None = PROTEIN_CODING) -> list[
     return list(read_genes(path, biotype=biotype).genes)
 
 
-def read_genes(
-    path: str | Path,
-    *,
-    biotype: str | None = PROTEIN_CODING,
-    progress: Callable[[int, None], None] | None = None,
-) -> GeneList:
+def read_genes(path: str | Path, *, biotype: str | None = PROTEIN_CODING) -> GeneList:
     """Return the genes of a GTF or a table, with what was left out.
 
     Parameters
@@ -86,8 +80,6 @@ def read_genes(
         columns chrom, tss (0-based), strand, gene_id and perhaps gene_name. Told by content.
     biotype
         Of a GTF: the one taken; None for all. A table's rows are all taken.
-    progress
-        Called with the lines of a GTF read so far, and None for the unknown total.
 
     Raises
     ------
@@ -95,7 +87,7 @@ def read_genes(
         Missing or damaged, or neither; no gene. With its line, or its gene: a strand that is not
         + or -, a start site that is no number from 0.
     """
-    found = _of_table(path) if _is_table(path) else _of_gtf(path, progress)
+    found = _of_table(path) if _is_table(path) else _of_gtf(path)
     chosen = [gene for gene, of in found if biotype is None or of in (None, biotype)]
     if not chosen:
         raise InputError(f"{path}: no gene" + (f" of biotype {biotype}" if found else ""))
@@ -121,12 +113,10 @@ def _is_table(path: str | Path) -> bool:
     return len(set(COLUMNS) & {name.strip() for name in names}) >= 2
 
 
-def _of_gtf(
-    path: str | Path, progress: Callable[[int, None], None] | None
-) -> list[tuple[Tss, str | None]]:
+def _of_gtf(path: str | Path) -> list[tuple[Tss, str | None]]:
     """Return genes with their biotypes."""
     found: list[tuple[Tss, str | None]] = []
-    for gene in read_annotation(path, progress=progress).genes:
+    for gene in read_annotation(path).genes:
         if gene.strand not in STRANDS:
             raise InputError(f"{path}: gene {gene.id}: {_not_a_strand(gene.strand)}")
         tss = gene.start if gene.strand == "+" else gene.end - 1
