@@ -122,7 +122,7 @@ ROOMS = {
     "anndata": {"cohort"},
     "ray": {"scoring.worker", "scoring.cluster"},
     "captum": {"interpret.gradients"},
-    "safetensors": {"model"},
+    "safetensors": {"model", "expression.model"},
     "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {

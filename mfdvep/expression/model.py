@@ -36,7 +36,7 @@ from mfdvep.model.checkpoint import (
     config_digest,
     mismatch,
     model_folder,
-    read_config_of,
+    read_expression_config,
 )
 
 _AT_ONCE = 4096  # profiles
@@ -162,9 +162,6 @@ def write_model(model: ExpressionModel, folder: Path) -> None:
     """Write model.safetensors and config.json into a folder; the caller renames it into place."""
     state = {name: v.detach().contiguous() for name, v in model.network.state_dict().items()}
     safetensors.torch.save_file(state, folder / WEIGHTS)
-    heads = model.network.heads
-    first = heads.heads[0]
-    assert isinstance(first, Head)
     config: dict[str, Any] = {
         "format": FORMAT,
         "kind": EXPRESSION,
@@ -174,7 +171,7 @@ def write_model(model: ExpressionModel, folder: Path) -> None:
             "marks": model.marks,
             "target": model.target,
             "n_latent": model.network.autoencoder.mean.out_features,
-            "heads": len(heads.heads),
+            "heads": len(model.network.heads.heads),
             "scale": [[float(value) for value in row] for row in model.scale.sd],
         },
         "about": model.about,
@@ -198,8 +195,7 @@ def load_expression_model(name_or_folder: str | Path = "simplechrome4") -> Expre
         No such model, one of another kind; a file missing or damaged; weights that do not fit.
     """
     folder = model_folder(name_or_folder, EXPRESSION)
-    sections = {"model": dict, "about": dict}
-    config = read_config_of(folder, EXPRESSION, sections=sections, files=(WEIGHTS,))
+    config = read_expression_config(folder)
     check_files(folder, config, (WEIGHTS,))
     try:
         made = config["model"]

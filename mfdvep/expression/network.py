@@ -7,6 +7,8 @@ Batch normalisation is an addition.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,11 @@ class Autoencoder(nn.Module):
     def __init__(self, n_marks: int, n_latent: int) -> None:
         super().__init__()
         first, second = WIDTHS
-        convolution = {"kernel_size": KERNEL, "stride": _STRIDE, "padding": KERNEL // 2}
+        convolution: dict[str, Any] = {
+            "kernel_size": KERNEL,
+            "stride": _STRIDE,
+            "padding": KERNEL // 2,
+        }
         self.encoder = nn.Sequential(
             nn.Conv1d(n_marks, first, **convolution),
             nn.BatchNorm1d(first),

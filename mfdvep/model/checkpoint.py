@@ -147,29 +147,22 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        See `read_config_of`.
-    """
-    sections = {"model": dict, "metadata": list}
-    return read_config_of(folder, SEQUENCE, sections=sections, files=(WEIGHTS, TRACKS))
-
-
-def read_config_of(
-    folder: str | Path, kind: str, *, sections: Mapping[str, type], files: Iterable[str]
-) -> dict[str, Any]:
-    """Return the parsed config.json of a model of a kind, checked against its SHA-256.
-
-    Parameters
-    ----------
-    sections
-        What it must have, with their types.
-    files
-        Those whose SHA-256 it must have.
-
-    Raises
-    ------
-    ModelError
         Not JSON, of a format that this version does not read, of another kind, or damaged.
     """
+    sections = {"model": dict, "metadata": list}
+    return _read_config_of(folder, SEQUENCE, sections=sections, files=(WEIGHTS, TRACKS))
+
+
+def read_expression_config(folder: str | Path) -> dict[str, Any]:
+    """Return the same of a model of expression; raises as `read_config`."""
+    sections = {"model": dict, "about": dict}
+    return _read_config_of(folder, EXPRESSION, sections=sections, files=(WEIGHTS,))
+
+
+def _read_config_of(
+    folder: str | Path, kind: str, *, sections: Mapping[str, type], files: Iterable[str]
+) -> dict[str, Any]:
+    """Return a parsed config.json; the sections it must have with their types, and its files."""
     path = Path(folder) / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
