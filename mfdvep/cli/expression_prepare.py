@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mfdvep.cli.command import as_typed
+from mfdvep.cli.parameters import comma_list
 from mfdvep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from mfdvep.expression.profiles import Profiles
 
 _PATH = click.Path(path_type=Path)
-
-
-def _contigs(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    """Return the names of a comma list."""
-    return tuple(filter(None, (name.strip() for name in value.split(","))))
 
 
 class _Threshold(click.ParamType):
@@ -41,10 +37,10 @@ class _Threshold(click.ParamType):
 @click.argument("expression", type=_PATH)
 @click.argument("marks", type=_PATH)
 @click.option("-o", "--output", type=_PATH, required=True, help="Parquet to write.")
-@click.option("--test", default="", callback=_contigs, help="Contigs for testing, comma list.")
-@click.option("--validation", default="", callback=_contigs,
+@click.option("--test", default="", callback=comma_list, help="Contigs for testing, comma list.")
+@click.option("--validation", default="", callback=comma_list,
               help="Contigs for validation, comma list; the rest is for training.")  # fmt: skip
-@click.option("--left-out", default="", callback=_contigs,
+@click.option("--left-out", default="", callback=comma_list,
               help="Contigs to be used for neither, comma list.")  # fmt: skip
 @click.option("--threshold", type=_Threshold(), default="median", show_default=True,
               help="Genes above are high; the median is of a cell's training genes.")  # fmt: skip

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import logit
-from scipy.stats import spearmanr
 from sklearn.isotonic import isotonic_regression
 
 from mfdvep.errors import InputError
@@ -179,36 +178,6 @@ def _rising(odds: np.ndarray, observed: np.ndarray) -> np.ndarray | None:
         high = level[-1] + slope * (x[-1] - middle[-1])
         middle, level = np.append(middle, x[-1]), np.append(level, high)
     return np.stack([middle, level])
-
-
-def reliability(
-    calibration: MarkCalibration, probability: np.ndarray, signal: np.ndarray
-) -> list[dict[str, Any]]:
-    """Return how well the calibrated signal agrees with the observed one, a row a cell and mark.
-
-    Each row has cell, mark, n bins, r2 (of log1p(signal), against its mean there), spearman (which
-    no calibration changes), and the means of log1p of both signals. NaN for what is not defined.
-
-    Parameters
-    ----------
-    probability, signal
-        (n, c, m), as for `fit_calibration`; n at least 1.
-    """
-    predicted = np.log1p(calibration.signal(probability.astype(np.float64)))
-    observed = np.log1p(signal.astype(np.float64))
-    rows = []
-    for i, cell in enumerate(calibration.cells):
-        for j, mark in enumerate(calibration.marks):
-            p, o = predicted[:, i, j], observed[:, i, j]
-            varies = bool(np.ptp(o) > 0)
-            r2 = 1 - np.square(o - p).sum() / np.square(o - o.mean()).sum() if varies else np.nan
-            rank = spearmanr(p, o).statistic if varies and np.ptp(p) > 0 else np.nan
-            rows.append({
-                "cell": cell, "mark": mark, "n_bins": len(o), "r2": float(r2),
-                "spearman": float(rank), "mean_predicted": float(p.mean()),
-                "mean_observed": float(o.mean()),
-            })  # fmt: skip
-    return rows
 
 
 def write_calibration(calibration: MarkCalibration, path: str | Path) -> None:

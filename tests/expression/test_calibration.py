@@ -13,7 +13,6 @@ from mfdvep.expression.calibration import (
     fit_calibration,
     log_odds,
     read_calibration,
-    reliability,
     write_calibration,
 )
 
@@ -90,22 +89,6 @@ def test_it_is_read_back_exactly(tmp_path):
     for pair, knots in found.knots.items():
         assert (again.knots[pair] == knots).all()
     assert again.digest == found.digest != fitted(3000).digest
-
-
-def test_reliability_is_what_numpy_says():
-    found, (probability, signal) = fitted(), simulated(3000, seed=5)
-    rows = reliability(found, probability, signal)
-    assert [(row["cell"], row["mark"]) for row in rows] == [(c, m) for c in CELLS for m in MARKS]
-    predicted, observed = np.log1p(found.signal(probability))[:, 1, 0], np.log1p(signal[:, 1, 0])
-    residual = np.mean((observed - predicted) ** 2) / np.var(observed)
-    assert rows[3]["r2"] == pytest.approx(1 - residual, abs=1e-5)
-    assert rows[3]["n_bins"] == 3000
-    assert 0.3 < rows[3]["r2"] < rows[3]["spearman"] < 1
-
-
-def test_reliability_of_a_mark_that_is_nowhere():
-    rows = reliability(fitted(2000), np.full((5, *SHAPE), 0.1), np.zeros((5, *SHAPE)))
-    assert np.isnan([rows[0]["r2"], rows[0]["spearman"]]).all()
 
 
 def test_what_is_refused(tmp_path):
