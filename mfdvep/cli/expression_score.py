@@ -84,11 +84,11 @@ def expression_score(
     from mfdvep.expression.variants.readout import Readout
     from mfdvep.genomics.genome import Genome
     from mfdvep.genomics.regions import Regions
-    from mfdvep.model.checkpoint import DEFAULT_MODEL, load_model, model_folder
+    from mfdvep.model.checkpoint import DEFAULT_MODEL, EXPRESSION, load_model, model_folder
 
     if threads:
         torch.set_num_threads(threads)
-    folder = model_folder(given["expression"])
+    folder = model_folder(given["expression"], EXPRESSION)
     calibration = given["calibration"] or folder / _CALIBRATION
     model_name = given["model"] or DEFAULT_MODEL
     model = load_model(model_name)

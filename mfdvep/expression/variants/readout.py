@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,9 +14,7 @@ import torch
 from mfdvep.errors import InputError
 from mfdvep.expression.bins import BIN, N_BINS
 from mfdvep.expression.calibration import MarkCalibration
-
-if TYPE_CHECKING:
-    from mfdvep.expression.model import ExpressionModel
+from mfdvep.expression.model import ExpressionModel
 
 BASELINE = "H3K4me3"
 """The mark whose plain change at the start site is given beside the change of expression."""

@@ -8,7 +8,7 @@ import pytest
 from mfdvep.errors import InputError
 from mfdvep.expression.bins import MARKS
 from mfdvep.expression.variants.readout import Readout
-from tests.expression.variants.worlds import SHA, HandMadeModel, calibration
+from tests.expression.variants.worlds import SHA, HandMadeModel, calibration, expression_model
 
 
 def test_a_cell_that_the_model_does_not_have():
@@ -44,3 +44,17 @@ def test_marks_in_another_order_are_matched_by_name():
     turned = type(turned)(knots.cells, knots.marks[::-1], knots.knots, knots.provenance)
     found = [Readout(HandMadeModel(), c, mfd_sha256=SHA).value(p) for c in (knots, turned)]
     np.testing.assert_allclose(*found)
+
+
+def test_a_model_of_expression_is_read_in_float64_and_stays_as_it_was():
+    p = np.random.default_rng(2).uniform(0, 1, (3, 100, 2, 5))
+    model, maps = expression_model(), calibration()
+    value = Readout(model, maps, mfd_sha256=SHA).value
+    for i, cell in enumerate(model.cells):
+        signal = maps.signal(p)[:, :, i].transpose(0, 2, 1)
+        np.testing.assert_allclose(value(p)[:, i], model.predict(signal, cell), atol=1e-6)
+    step = np.zeros_like(p)
+    step[:, 50, :, 3] = 1e-9
+    slopes = [(value(p + k * step) - value(p)) / k for k in (1, 4)]
+    assert (slopes[0] != 0).all()  # a float32 would have no digit of it
+    np.testing.assert_allclose(*slopes, rtol=1e-3)

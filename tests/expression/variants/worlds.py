@@ -11,7 +11,10 @@ from mfdvep.errors import InputError
 from mfdvep.expression.bins import MARKS
 from mfdvep.expression.calibration import MarkCalibration
 from mfdvep.expression.genes import Tss
+from mfdvep.expression.model import ExpressionModel
+from mfdvep.expression.network import Autoencoder, ExpressionNetwork, Head, Heads
 from mfdvep.expression.predicted import MarkPredictor
+from mfdvep.expression.scaling import Scale
 from mfdvep.expression.variants.pairs import GeneEffects
 from mfdvep.expression.variants.readout import Readout
 from mfdvep.model.tracks import TrackTable
@@ -85,6 +88,17 @@ class HandMadeModel:
 
     def scaled(self, signal, cell: str) -> torch.Tensor:
         return torch.log1p(torch.as_tensor(signal)) / (1 + self.cell_number(cell))
+
+
+def expression_model(cells=CELLS) -> ExpressionModel:
+    """Return an untrained model of expression."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        n = 10 + len(cells)
+        heads = Heads([Head(n, 0.0)], torch.zeros(n), torch.ones(n))
+        network = ExpressionNetwork(Autoencoder(len(MARKS), 10), heads, len(cells))
+    scale = Scale(np.full((len(cells), len(MARKS)), 0.7, dtype=np.float32))
+    return ExpressionModel(network, cells=cells, marks=MARKS, target="label", scale=scale, about={})
 
 
 def readout(**options) -> Readout:
