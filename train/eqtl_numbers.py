@@ -94,28 +94,42 @@ def read_controls(path: Path) -> dict[str, list[Key]]:
 def signs(effect: np.ndarray, slope: np.ndarray) -> dict[str, Any]:
     """Return how often the sign of an effect is that of the slope, with its exact interval.
 
+    An effect of 0, such as that of the mark at the start site where no window there has the
+    variant, has no sign: "n" counts the others.
+
     Parameters
     ----------
     effect, slope
-        (n,), none of them 0 in slope; an effect of 0 counts as half a success, rounded down.
+        (n,), no slope is 0.
     """
-    agree = (np.sign(effect) == np.sign(slope)).sum() + (effect == 0).sum() // 2
-    found = binomtest(int(agree), len(slope))
-    low, high = found.proportion_ci(method="exact")
+    zero = int((effect == 0).sum())
+    found: dict[str, Any] = {"n": len(slope) - zero, "zero": zero}
+    effect, slope = effect[effect != 0], slope[effect != 0]
+    agree = int((np.sign(effect) == np.sign(slope)).sum())
+    exact = binomtest(agree, len(slope)) if len(slope) else None
+    low, high = (None, None) if exact is None else exact.proportion_ci(method="exact")
     varies = len(slope) > 2 and np.ptp(effect) > 0 and np.ptp(slope) > 0
-    rank = spearmanr(effect, slope).statistic if varies else np.nan
-    return {
-        "n": len(slope), "agree": int(agree), "share": agree / len(slope), "low": low,
-        "high": high, "p": found.pvalue, "spearman": None if np.isnan(rank) else float(rank),
-    }  # fmt: skip
+    return found | {
+        "agree": agree,
+        "share": agree / len(slope) if len(slope) else None,
+        "low": low,
+        "high": high,
+        "p": None if exact is None else exact.pvalue,
+        "spearman": float(spearmanr(effect, slope).statistic) if varies else None,
+    }
 
 
 def mcnemar(effect: np.ndarray, other: np.ndarray, slope: np.ndarray) -> dict[str, Any]:
-    """Return on how many pairs one effect alone has the slope's sign, and the exact p."""
-    first, second = (np.sign(x) == np.sign(slope) for x in (effect, other))
+    """Return on how many pairs one effect alone has the slope's sign, and the exact p.
+
+    Of the pairs on which neither effect is 0, "n".
+    """
+    both = (effect != 0) & (other != 0)
+    first, second = (np.sign(x[both]) == np.sign(slope[both]) for x in (effect, other))
     only, other_only = int((first & ~second).sum()), int((~first & second).sum())
     n = only + other_only
-    return {"only": only, "other_only": other_only, "p": binomtest(only, n).pvalue if n else 1.0}
+    p = binomtest(only, n).pvalue if n else 1.0
+    return {"n": int(both.sum()), "only": only, "other_only": other_only, "p": p}
 
 
 def below(own: float, others: np.ndarray) -> float:
@@ -234,17 +248,18 @@ def _shares(
 
 def draw(numbers: Mapping[str, Any]) -> Any:
     """Return a figure: agreement of signs, and areas over controls, of the mean over cells."""
-    columns = 1 + len(numbers["all"]["areas"])
+    areas_of = {which: of[BOTH] for which, of in numbers["all"]["areas"].items() if BOTH in of}
+    columns = 1 + len(areas_of)
     figure, grid = new_grid(2.4 * columns, 2.9, columns=columns, share="row")
     said = dict(zip(SCORES, ("combined", "biological", "technical", "H3K4me3"), strict=True))
     style = {**{kind: kind for kind in KINDS}, BASELINE: "baseline"}
     signs_of = numbers["all"]["signs"][BOTH]
     panels = [("sign as the slope", {s: [signs_of[s][x] for x in ("share", "low", "high")]
-                                     for s in SCORES})]  # fmt: skip
-    for which, of in numbers["all"]["areas"].items():
-        panels.append((f"larger than controls: {which}", of[BOTH]["areas"]))
+                                     for s in SCORES if signs_of[s]["n"]})]  # fmt: skip
+    for which, of in areas_of.items():
+        panels.append((f"larger than controls: {which}", of["areas"]))
     for axes, (title, rows) in zip(grid[0], panels, strict=True):
-        names = [*SCORES, *(["distance"] if "distance" in rows else [])]
+        names = [name for name in (*SCORES, "distance") if name in rows]
         for i, name in enumerate(names):
             value, low, high = rows[name]
             kind = style.get(name, "baseline")
@@ -343,11 +358,12 @@ def measure_command(
         click.echo(f"{name}: {of['pairs']} pairs, {of['variants']} variants, {of['genes']} genes")
         for cell, rows in of["signs"].items():
             for score, r in rows.items():
-                click.echo(f"  sign {cell} {score}: {r['agree']}/{r['n']} = {r['share']:.3f} "
-                           f"({r['low']:.3f} to {r['high']:.3f}), p {r['p']:.2g}, "
-                           f"Spearman {r['spearman']}")  # fmt: skip
+                if r["n"]:
+                    click.echo(f"  sign {cell} {score}: {r['agree']}/{r['n']} = {r['share']:.3f} "
+                               f"({r['low']:.3f} to {r['high']:.3f}), p {r['p']:.2g}, "
+                               f"Spearman {r['spearman']}")  # fmt: skip
             for score, r in of["mcnemar"][cell].items():
-                click.echo(f"  {cell} {score} against {BASELINE}: {r['only']} : "
+                click.echo(f"  {cell} {score} against {BASELINE} on {r['n']}: {r['only']} : "
                            f"{r['other_only']}, p {r['p']:.2g}")  # fmt: skip
         for which, cells in of["areas"].items():
             for cell, r in cells.items():

@@ -23,7 +23,10 @@ def test_signs_are_those_of_a_binomial():
     assert (found["n"], found["agree"], found["share"], found["high"]) == (10, 10, 1, 1)
     assert found["p"] == pytest.approx(2 / 2**10)
     assert found["low"] == pytest.approx(0.025 ** (1 / 10))  # Clopper and Pearson
-    assert signs(np.zeros(10), slope)["agree"] == 5
+    part = signs(np.where(np.arange(10) < 4, 0, slope), slope)
+    assert (part["n"], part["zero"], part["agree"]) == (6, 4, 6)
+    none = signs(np.zeros(10), slope)
+    assert (none["n"], none["zero"], none["share"], none["p"]) == (0, 10, None, None)
 
 
 def test_mcnemar_counts_where_the_two_differ():
@@ -32,7 +35,9 @@ def test_mcnemar_counts_where_the_two_differ():
     found = mcnemar(first, second, slope)
     assert (found["only"], found["other_only"]) == (2, 1)
     assert found["p"] == 1
-    assert mcnemar(first, first, slope) == {"only": 0, "other_only": 0, "p": 1.0}
+    assert mcnemar(first, first, slope) == {"n": 5, "only": 0, "other_only": 0, "p": 1.0}
+    assert mcnemar(first, second * [0, 1, 1, 1, 1], slope)["only"] == 2
+    assert mcnemar(first, second * [1, 0, 1, 1, 1], slope)["only"] == 1
 
 
 def test_below_counts_ties_by_half():
@@ -65,7 +70,7 @@ def test_signs_and_areas_of_a_known_rule():
     for cell in ("GM12878", "K562", "mean"):
         shares = {name: row["share"] for name, row in found["signs"][cell].items()}
         assert shares == {
-            "combined": 1, "biological": 0.5, "technical": 0, "h3k4me3_combined": 0.75,
+            "combined": 1, "biological": None, "technical": 0, "h3k4me3_combined": 0.75,
             "combined, larger half": 1,
         }  # fmt: skip
         assert found["mcnemar"][cell]["combined"]["only"] == 10
