@@ -12,6 +12,8 @@ from conftest import random_bases, write_fasta
 from lift_genes import Anchors, find_anchors, lift, pair_peaks, place_of
 
 from mfdvep.expression.genes import Tss, read_tss
+from mfdvep.genomics.genome import Genome
+from mfdvep.genomics.sequences import reverse_complement
 
 BREAK = 400_000  # in GRCh37: 37 bases came in there
 LENGTH = 900_000
@@ -169,3 +171,29 @@ def test_the_command_writes_the_table(data, tmp_path):
     again = CliRunner().invoke(lift_genes.main, [str(data), "-o", str(output)])
     assert again.exit_code == 1
     assert "exists" in again.output
+
+
+@pytest.mark.realdata
+def test_real_start_sites_are_lifted_to_the_base(real_data, tmp_path):
+    output = tmp_path / "genes.tsv"
+    done = CliRunner().invoke(lift_genes.main, [str(real_data), "-o", str(output)])
+    assert done.exit_code == 0, done.output
+    genes = read_tss(output)
+    assert len(genes) == 461
+    assert sum(gene.chrom == "chr20" for gene in genes) == 103
+    assert "213 in both, 123 within 0" in done.output  # GENCODE v10 beside v26
+
+    # transcription begins with a purine after a pyrimidine: to the base, or not at all
+    def share(genome: Genome, by: int) -> float:
+        found = []
+        for gene in genes:
+            at = gene.tss + (by if gene.strand == "+" else -by)
+            pair = genome.fetch(gene.chrom, at - 1, at + 1)
+            if gene.strand == "-":
+                pair = reverse_complement(genome.fetch(gene.chrom, at, at + 2))
+            found.append(pair[0] in (1, 3) and pair[1] in (0, 2))
+        return float(np.mean(found))
+
+    with Genome(real_data / "regulome45" / "genome.fa.gz") as genome:
+        assert share(genome, 0) == pytest.approx(0.46, abs=0.01)
+        assert max(share(genome, by) for by in (-2, -1, 1, 2)) < 0.27
