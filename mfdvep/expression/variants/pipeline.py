@@ -114,6 +114,8 @@ def score_expression(
     OutputError
         See `check_outputs`; an output cannot be written. None is half-written.
     """
+    if str(table) == "-":
+        raise OutputError("table -: Parquet is no stream; give a file, such as --table OUT.parquet")
     began, n_before = time.monotonic(), effects.n_windows
     stats, old = stats_path(output), Targets({"vcf": Path(output)}).old_indexes
     fasta = effects.genome.path
