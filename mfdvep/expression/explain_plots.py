@@ -13,10 +13,11 @@ from matplotlib.image import AxesImage
 from mfdvep.expression.bins import REACH
 from mfdvep.expression.explaining import GeneInCell
 from mfdvep.expression.roles import Roles
-from mfdvep.plotting import BLACK, GREY, KIND_COLOURS, title_over
+from mfdvep.plotting import BLACK, GREY, title_over
 from mfdvep.wording import number, signed
 
 _NONE = "#d9d9d9"  # where nothing is defined
+_RISES, _FALLS = "#b2182b", "#2166ac"  # the ends of the maps' colours
 _SPLIT = {"train": "training", "left_out": "left out"}
 _EXTENT = (-REACH / 1000, REACH / 1000)  # kb
 
@@ -72,23 +73,21 @@ def roles_figure(found: Roles, marks: Sequence[str], *, unit: str) -> Figure:
     for i, k in enumerate(order):
         row, is_last = grid[i], i == len(order) - 1
         mean = turn[k] * found.contribution[0, k]
-        for axes, values, most in (
-            (row[0], mean, float(np.abs(mean).max()) or 1.0),
-            (row[1], turn[k] * found.correlation[k], 1.0),
-        ):
-            image = _map(axes, values, marks, most)
-            figure.colorbar(image, ax=axes, pad=0.01).ax.tick_params(labelsize=7)
+        largest = float(np.abs(mean).max()) or 1.0
+        _map(row[0], mean, marks, largest)
+        image = _map(row[1], turn[k] * found.correlation[k], marks, 1.0)
+        for axes in row[:2]:
             axes.tick_params(labelsize=7, labelbottom=is_last)
         row[1].set_yticks([])
+        row[0].set_title(f"\N{PLUS-MINUS SIGN}{number(largest)}", fontsize=7.5, loc="right", pad=1)
         name = found.outputs[k]
         row[0].set_ylabel(name if turn[k] > 0 else f"{name}\n(turned)", fontsize=9, rotation=0,
                           ha="right", va="center", labelpad=4)  # fmt: skip
-        _effect(row[2], found, k - 1, is_last)
-    for axes, text in zip(
-        grid[0],
-        (f"mean contribution ({unit}; of a latent, SD)", "correlation with log(1 + signal)", ""),
-        strict=True,
-    ):
+        if k:
+            _effect(row[2], found, k - 1, is_last)
+    _key(figure, grid[0, 2], image)
+    titles = (f"mean contribution ({unit}; of a latent, SD)", "correlation with log(1 + signal)")
+    for axes, text in zip(grid[0], titles, strict=False):
         axes.set_title(text, fontsize=9)
     for axes in grid[-1, :2]:
         axes.set_xlabel("kb from the start site, in the gene's direction", fontsize=8.5)
@@ -98,20 +97,27 @@ def roles_figure(found: Roles, marks: Sequence[str], *, unit: str) -> Figure:
     return figure
 
 
+def _key(figure: Figure, axes: Axes, image: AxesImage) -> None:
+    """Say what colours and bars are."""
+    axes.set_axis_off()
+    bar = figure.colorbar(image, cax=axes.inset_axes((0.05, 0.08, 0.9, 0.13)),
+                          orientation="horizontal")  # fmt: skip
+    bar.set_ticks([-1, 0, 1], labels=["-1", "0", "1"])
+    bar.ax.tick_params(labelsize=7)
+    text = (
+        "colours: \N{PLUS-MINUS SIGN} the number at a map, and r;\n"
+        "bars: what the head makes of a\nlatent; turned where negative"
+    )
+    axes.text(0.0, 1.0, text, fontsize=7.5, va="top", transform=axes.transAxes)
+
+
 def _effect(axes: Axes, found: Roles, latent: int, is_last: bool) -> None:
     """Draw what the head makes of a latent, on the same scale in all rows."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_yticks([])
-    if latent < 0:
-        axes.set_axis_off()
-        text = (
-            "what the head makes of each\nlatent: maps of those with\na bar to the left are turned"
-        )
-        axes.text(0.0, 0.5, text, fontsize=8.5, va="center", transform=axes.transAxes)
-        return
     mean, low, high = found.effect[:, latent]
     reach = 1.15 * float(np.nanmax(np.abs(found.effect))) or 1.0
-    colour = KIND_COLOURS["biological"] if mean > 0 else KIND_COLOURS["technical"]
+    colour = _RISES if mean > 0 else _FALLS
     axes.axvline(0, color=GREY, linewidth=0.7)
     axes.barh(0, mean, height=0.5, color=colour)
     axes.plot([low, high], [0, 0], color=BLACK, linewidth=1.2)

@@ -12,9 +12,10 @@ import simulate_expression
 import torch
 from expression.made import simulated_profiles
 
+from mfdvep.cli import expression_explain
 from mfdvep.expression.model import ExpressionModel, save_expression_model
 from mfdvep.expression.network import Autoencoder, ExpressionNetwork, Head, Heads
-from mfdvep.expression.profiles import write_profiles
+from mfdvep.expression.profiles import SPLITS, write_profiles
 from mfdvep.expression.scaling import Scale
 
 FILES = {"explain.json", "latents.tsv", "latent_bins.tsv", "genes.tsv", "gene_bins.tsv",
@@ -104,3 +105,7 @@ def test_a_wrong_name_is_refused_and_leaves_nothing(run, folder, more, message):
     assert code == 1
     assert message in err
     assert not (folder / "out").exists()
+
+
+def test_the_splits_are_those_of_profiles():
+    assert expression_explain._SPLITS == SPLITS
