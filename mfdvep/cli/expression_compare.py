@@ -43,6 +43,8 @@ class _Sizes(click.ParamType):
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True,
               help="How many: each draws training genes, autoencoder and heads.")  # fmt: skip
 @click.option("--models", metavar="A,B", help="Comma list; default: all. See the table's column.")
+@click.option("--settings", metavar="A,B", default="one,all,others", show_default=True,
+              help="Trained on the cell itself, on all cells, on the others.")  # fmt: skip
 @click.option("--cells", metavar="A,B", help="Cells of the profiles; default: all.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Of the autoencoder.")
 @click.option("--head-epochs", type=click.IntRange(min=1), help="Of heads and networks.")
@@ -54,6 +56,7 @@ def expression_compare(
     sizes: tuple[int | None, ...],
     seeds: int,
     models: str | None,
+    settings: str,
     cells: str | None,
     epochs: int | None,
     head_epochs: int | None,
@@ -78,10 +81,10 @@ def expression_compare(
     import torch
 
     from mfdvep.cli.command import as_typed
-    from mfdvep.expression.comparing import Plan, open_folder, provenance, run_fits
+    from mfdvep.expression.comparing import SETTINGS, Plan, open_folder, provenance, run_fits
     from mfdvep.expression.comparison import compare
     from mfdvep.expression.comparison_folder import write_comparison
-    from mfdvep.expression.contenders import chosen_models
+    from mfdvep.expression.contenders import CONTENDERS, chosen
     from mfdvep.expression.options import TrainOptions
     from mfdvep.expression.profiles import read_profiles
     from mfdvep.expression.training import of_cells
@@ -94,9 +97,10 @@ def expression_compare(
         data = of_cells(data, _names(cells))
     given = {"epochs": epochs, "head_epochs": head_epochs}
     plan = Plan(
-        models=chosen_models(_names(models) if models else None),
+        models=chosen(_names(models) if models else tuple(CONTENDERS), CONTENDERS, "model"),
         sizes=sizes,
         seeds=tuple(range(1, seeds + 1)),
+        settings=chosen(_names(settings), SETTINGS, "setting"),
         options=TrainOptions(**{k: v for k, v in given.items() if v is not None}),
     )
     digest = sha256(profiles)

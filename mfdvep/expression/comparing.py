@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,11 +18,10 @@ import torch
 
 from mfdvep import __version__
 from mfdvep.errors import InputError, OutputError, TrainingError
-from mfdvep.expression.contenders import CONTENDERS, Inputs, Task, scores
+from mfdvep.expression.contenders import CONTENDERS, Inputs, Task, scores, write_array
 from mfdvep.expression.options import LABEL, TrainOptions
 from mfdvep.expression.profiles import Profiles
 from mfdvep.expression.training import targets
-from mfdvep.files import Parts
 from mfdvep.folders import writing
 
 ONE, ALL, OTHERS = "one", "all", "others"
@@ -47,6 +47,8 @@ class Plan:
         Training genes; None is all of them. Of a seed, those of a size are among those of a larger.
     seeds
         Each draws its training genes, its autoencoder and its heads.
+    settings
+        Of `SETTINGS`.
     options
         Of the training.
     """
@@ -54,6 +56,7 @@ class Plan:
     models: tuple[str, ...]
     sizes: tuple[int | None, ...]
     seeds: tuple[int, ...]
+    settings: tuple[str, ...] = tuple(SETTINGS)
     options: TrainOptions = field(default_factory=TrainOptions)
 
 
@@ -80,16 +83,16 @@ def fits_of(plan: Plan, cells: Sequence[str]) -> Iterator[Fit]:
 
     Several cells at once are tried with the models that can, and those left out with all genes.
     """
-    for seed in plan.seeds:
-        for model in plan.models:
-            for size in plan.sizes:
-                for cell in cells:
-                    yield Fit(ONE, cell, model, size, seed)
-                if CONTENDERS[model].pooled and len(cells) > 1:
-                    yield Fit(ALL, "", model, size, seed)
-            if CONTENDERS[model].pooled and len(cells) > 1 and None in plan.sizes:
-                for cell in cells:
-                    yield Fit(OTHERS, cell, model, None, seed)
+    several = len(cells) > 1
+    for seed, model in product(plan.seeds, plan.models):
+        pooled = several and CONTENDERS[model].pooled
+        for size in plan.sizes:
+            if ONE in plan.settings:
+                yield from (Fit(ONE, cell, model, size, seed) for cell in cells)
+            if ALL in plan.settings and pooled:
+                yield Fit(ALL, "", model, size, seed)
+        if OTHERS in plan.settings and pooled and None in plan.sizes:
+            yield from (Fit(OTHERS, cell, model, None, seed) for cell in cells)
 
 
 def open_folder(folder: Path, digest: str, cells: Sequence[str], options: TrainOptions) -> None:
@@ -149,15 +152,16 @@ def run_fits(
         path = folder / FITS / f"{replace(fit, seed=seed).name}.npy"
         if not path.is_file():
             if seed not in inputs:
-                inputs = {seed: Inputs(profiles, plan.options, seed)}  # of one seed at a time
+                inputs = {
+                    seed: Inputs(profiles, plan.options, seed, folder / FITS)
+                }  # of one seed at a time
             order = np.random.default_rng(seed).permutation(train)
             task = _task(fit, profiles.cells, order[: fit.size], test)
             try:
                 values = scores(fit.model, task, inputs[seed], labels, plan.options, seed)
             except TrainingError as error:
                 raise TrainingError(f"{fit.name}: {error}") from error
-            with Parts(path) as parts, writing(path), open(parts[path], "wb") as handle:
-                np.save(handle, values)
+            write_array(path, values)
         found[fit] = np.load(path)
         if progress is not None:
             progress(number + 1, len(fits))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ from mfdvep.expression.references import (
     marginal_scores,
 )
 from mfdvep.expression.scaling import Scale
+from mfdvep.files import Parts
+from mfdvep.folders import writing
 
 ATTENTION_OVER = 4
 
@@ -63,18 +66,20 @@ CONTENDERS = {
 }
 
 
-def chosen_models(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names, each once, or all of them for None.
+def chosen(names: Sequence[str], there: Collection[str], what: str) -> tuple[str, ...]:
+    """Return the names, each once.
 
     Raises
     ------
     InputError
-        No such model.
+        None, or one that is not there.
     """
-    for name in names or ():
-        if name not in CONTENDERS:
-            raise InputError(f"model {name!r}; expected of {', '.join(CONTENDERS)}")
-    return tuple(dict.fromkeys(CONTENDERS if names is None else names))
+    for name in names:
+        if name not in there:
+            raise InputError(f"{what} {name!r}; expected of {', '.join(there)}")
+    if not names:
+        raise InputError(f"no {what}; expected of {', '.join(there)}")
+    return tuple(dict.fromkeys(names))
 
 
 class Inputs:
@@ -88,10 +93,13 @@ class Inputs:
         Of the training.
     seed
         Of the autoencoder.
+    folder
+        Where its latents are kept, so that one is trained once.
     """
 
-    def __init__(self, profiles: Profiles, options: TrainOptions, seed: int) -> None:
+    def __init__(self, profiles: Profiles, options: TrainOptions, seed: int, folder: Path) -> None:
         self._profiles, self._options, self._seed = profiles, options, seed
+        self._kept = folder / f"latent.{seed}.npy"
 
     @cached_property
     def scaled(self) -> np.ndarray:
@@ -101,10 +109,14 @@ class Inputs:
     @cached_property
     def latent(self) -> np.ndarray:
         """Latents' means of all genes, float32 (c, n, k): of one autoencoder for all cells."""
+        if self._kept.is_file():
+            return np.load(self._kept)
         train = self.scaled[:, self._profiles.rows("train")]
         flat = train.reshape(-1, *train.shape[2:])
         autoencoder, _ = train_autoencoder(flat, None, self._options, seed=self._seed)
-        return np.stack([latents(autoencoder, of_cell) for of_cell in self.scaled])
+        found = np.stack([latents(autoencoder, of_cell) for of_cell in self.scaled])
+        write_array(self._kept, found)
+        return found
 
     def features(self, model: str, cell: int) -> np.ndarray:
         """Return what a model takes of a cell: (n, f), or (n, m, 100) of the marginal one."""
@@ -115,6 +127,12 @@ class Inputs:
         if neighbours == 0:
             return self.latent[cell]
         return neighbour_features(self.latent[cell], nearest(self._profiles.genes, neighbours))
+
+
+def write_array(path: Path, values: np.ndarray) -> None:
+    """Write an array that appears whole or not at all; raises OutputError."""
+    with Parts(path) as parts, writing(path), open(parts[path], "wb") as handle:
+        np.save(handle, values)
 
 
 @dataclass(frozen=True)
