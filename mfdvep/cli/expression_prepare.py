@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mfdvep.cli.command import as_typed
+from mfdvep.cli.parameters import comma_list
 from mfdvep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from mfdvep.expression.profiles import Profiles
 
 _PATH = click.Path(path_type=Path)
-
-
-def _contigs(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    """Return the names of a comma list."""
-    return tuple(filter(None, (name.strip() for name in value.split(","))))
 
 
 class _Threshold(click.ParamType):
@@ -41,11 +37,11 @@ class _Threshold(click.ParamType):
 @click.argument("expression", type=_PATH)
 @click.argument("marks", type=_PATH)
 @click.option("-o", "--output", type=_PATH, required=True, help="Parquet to write.")
-@click.option("--test", metavar="CONTIGS", default="", callback=_contigs,
+@click.option("--test", metavar="CONTIGS", default="", callback=comma_list,
               help="Contigs for testing, comma list.")  # fmt: skip
-@click.option("--validation", metavar="CONTIGS", default="", callback=_contigs,
+@click.option("--validation", metavar="CONTIGS", default="", callback=comma_list,
               help="Contigs for validation, comma list; the rest is for training.")  # fmt: skip
-@click.option("--left-out", metavar="CONTIGS", default="", callback=_contigs,
+@click.option("--left-out", metavar="CONTIGS", default="", callback=comma_list,
               help="Contigs to be used for neither, comma list.")  # fmt: skip
 @click.option("--threshold", type=_Threshold(), metavar="median|NUMBER", default="median",
               show_default=True,

@@ -68,3 +68,8 @@ class Block(click.ParamType):
         except ValueError:
             pass
         self.fail(f"{value!r}: expected a number of bases, or contig", param, ctx)
+
+
+def comma_list(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the names of a comma list: the callback of an option."""
+    return tuple(filter(None, (name.strip() for name in value.split(","))))
