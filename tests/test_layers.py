@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mfdvep"
 LEVELS = {
     "errors": 0,
     "files": 1,
+    "storage": 1,
     "averages": 1,
     "folders": 2,
     "plotting": 1,
@@ -126,6 +127,7 @@ ROOMS = {
     "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
+        "storage",
         "genomics.parquet_variants",
         "scoring.tables",
         "scoring.variant_file",

@@ -1,0 +1,318 @@
+"""Outputs that a URI names: on object storage, or in another file system that pyarrow knows.
+
+`located` gives what an output's name stands for: a `Path`, or a `Remote`, which has as much of a
+`Path` as the outputs of a run need. A file is made here and copied there as a whole. On object
+storage it appears whole; elsewhere it is copied beside its place and moved there.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from mfdvep.errors import OutputError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+BLOCK = 10 << 20  # bytes that go at once: what pyarrow makes a part of an upload of
+_APPEAR_WHOLE = ("s3", "gcs", "abfs")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_S3_OPTIONS = ("scheme", "endpoint_override", "tls_ca_file_path")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file or folder in a file system of pyarrow; can be sent to a process.
+
+    Its methods raise OSError as those of `Path` do, but where they say that they raise OutputError.
+
+    Attributes
+    ----------
+    filesystem
+        Where it is.
+    path
+        Its path there.
+    uri
+        Its name, for people.
+    """
+
+    filesystem: FileSystem
+    path: str
+    uri: str
+
+    def __str__(self) -> str:
+        return self.uri
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the name."""
+        return PurePosixPath(self.path).suffix
+
+    @property
+    def folder(self) -> str:
+        """The path of the folder that it is in."""
+        return self.path.rpartition("/")[0]
+
+    def with_name(self, name: str) -> Remote:
+        """Return what has another name in the same folder."""
+        head, mark, query = self.uri.partition("?")
+        uri = f"{head.rpartition('/')[0]}/{quote(name)}{mark}{query}"
+        return replace(self, path=f"{self.folder}/{name}", uri=uri)
+
+    def __truediv__(self, name: str) -> Remote:
+        return self.with_name(f"{self.name}/{name}")
+
+    def resolve(self) -> Remote:
+        """Return the same: its path is from the root."""
+        return self
+
+    def is_same(self, other: Remote) -> bool:
+        """Return whether the other is at the same place."""
+        return self.path == other.path and self.filesystem.equals(other.filesystem)
+
+    def exists(self) -> bool:
+        """Return whether there is a file, or a folder with something in it."""
+        return self._kind() != "NotFound"
+
+    def is_dir(self) -> bool:
+        """Return whether it is a folder, with something in it."""
+        return self._kind() == "Directory"
+
+    def _kind(self) -> str:
+        return str(self.filesystem.get_file_info(self.path).type.name)
+
+    def iterdir(self) -> Iterator[Remote]:
+        """Yield what is in the folder; nothing if there is no folder."""
+        from pyarrow.fs import FileSelector
+
+        for info in self.filesystem.get_file_info(FileSelector(self.path, allow_not_found=True)):
+            yield self / info.base_name
+
+    def mkdir(self, *, exist_ok: bool) -> None:
+        """Make a folder, where folders are made and do not come with their first file."""
+        if self.filesystem.type_name not in _APPEAR_WHOLE:
+            if not exist_ok and self.exists():
+                raise FileExistsError(f"{self} exists")
+            self.filesystem.create_dir(self.path, recursive=False)
+
+    def open(self, mode: str) -> Any:
+        """Return the file, to be read as bytes from its start."""
+        assert mode == "rb"
+        return self.filesystem.open_input_stream(self.path, buffer_size=BLOCK)
+
+    def read_text(self, encoding: str) -> str:
+        """Return what a small file holds."""
+        with self.open("rb") as file:
+            return bytes(file.read()).decode(encoding)
+
+    def write_text(self, text: str, encoding: str) -> None:
+        """Write a small file; raises OutputError."""
+        with self.made() as path:
+            path.write_text(text, encoding=encoding)
+
+    def touch(self) -> None:
+        """Write an empty file; raises OutputError."""
+        self.write_text("", "utf-8")
+
+    def unlink(self, *, missing_ok: bool = False) -> None:
+        """Remove the file."""
+        try:
+            self.filesystem.delete_file(self.path)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
+    def clear(self) -> None:
+        """Remove what is in the folder, in any order."""
+        self.filesystem.delete_dir_contents(self.path, missing_dir_ok=True)
+
+    def rmtree(self) -> None:
+        """Remove the folder and what is in it, in any order."""
+        self.filesystem.delete_dir(self.path)
+
+    @contextmanager
+    def made(self) -> Iterator[Path]:
+        """Give a path on this machine to write to; what is there then is copied here as a whole.
+
+        Raises
+        ------
+        OutputError
+            It cannot be copied. What was here before is still here.
+        """
+        with tempfile.TemporaryDirectory(prefix="mfdvep-") as folder:
+            path = Path(folder) / "file"
+            yield path
+            try:
+                self._upload(path)
+            except OSError as error:
+                raise OutputError(f"{self}: cannot be written: {error}") from error
+
+    @contextmanager
+    def fetched(self) -> Iterator[Path]:
+        """Give the path of a copy on this machine, which is removed then.
+
+        Raises
+        ------
+        OutputError
+            It cannot be copied.
+        """
+        from pyarrow.fs import LocalFileSystem
+
+        with tempfile.TemporaryDirectory(prefix="mfdvep-") as folder:
+            path = Path(folder) / "file"
+            try:
+                _copy(self.filesystem, self.path, LocalFileSystem(), str(path))
+            except OSError as error:
+                raise OutputError(f"{self}: cannot be read: {error}") from error
+            yield path
+
+    def _upload(self, path: Path) -> None:
+        from pyarrow.fs import LocalFileSystem
+
+        # pyarrow copies out of reach of signals: a Python loop that one ends would leave a torn
+        # object, as pyarrow finishes what was begun when it closes it
+        if self.filesystem.type_name in _APPEAR_WHOLE:
+            _copy(LocalFileSystem(), str(path), self.filesystem, self.path)
+            return
+        part = self.with_name(f"{self.name}.{uuid.uuid4().hex[:12]}.tmp")
+        _copy(LocalFileSystem(), str(path), self.filesystem, part.path)
+        self.unlink(missing_ok=True)  # HDFS moves no file onto another
+        self.filesystem.move(part.path, self.path)
+
+
+AnyPath = Path | Remote
+
+
+def is_uri(name: str) -> bool:
+    """Return whether the name of an output is a URI, and no path."""
+    return _URI.match(name) is not None
+
+
+def located(output: str | AnyPath) -> AnyPath:
+    """Return what the name of an output stands for.
+
+    Parameters
+    ----------
+    output
+        A path, or a URI that `pyarrow.fs.FileSystem.from_uri` takes, as text: a `Path` would make
+        one slash of two.
+
+    Raises
+    ------
+    OutputError
+        A URI of nothing that pyarrow knows or can reach, of no file, or with a password.
+    """
+    if not isinstance(output, str) or not is_uri(output):
+        return output if isinstance(output, Remote) else Path(output)
+    import pyarrow as pa
+    from pyarrow.fs import FileSystem, LocalFileSystem
+
+    if urlsplit(output).password is not None:
+        scheme, _, rest = output.partition("://")
+        raise OutputError(
+            f"{scheme}://...@{rest.rpartition('@')[2]}: a key in a URI would be written to the "
+            "outputs; give it as the environment has it, as in AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY"
+        )
+    try:
+        filesystem, path = FileSystem.from_uri(output)
+    except (OSError, pa.ArrowException) as error:
+        raise OutputError(_unreachable(output, error)) from error
+    if isinstance(filesystem, LocalFileSystem):
+        return Path(path)
+    if "/" not in path:
+        raise OutputError(f"{output} names no file; expected as s3://BUCKET/NAME")
+    return Remote(_steady(filesystem, output), path, output)
+
+
+def _steady(filesystem: FileSystem, uri: str) -> FileSystem:
+    """Return a file system of S3 that waits for what it writes; any other as it is.
+
+    Written in the background, 500 MB to a slow server were held in 466 MB of memory; so in 89. A
+    file that is opened when its bytes are there is one request, and not three.
+    """
+    if filesystem.type_name != "s3":
+        return filesystem
+    from pyarrow.fs import S3FileSystem
+
+    given = dict(parse_qsl(urlsplit(uri).query))
+    options: dict[str, Any] = {name: given[name] for name in _S3_OPTIONS if name in given}
+    return S3FileSystem(
+        region=filesystem.region, background_writes=False, allow_delayed_open=True, **options
+    )
+
+
+def _copy(source: FileSystem, path: str, target: FileSystem, there: str) -> None:
+    from pyarrow.fs import copy_files
+
+    copy_files(
+        path, there, source_filesystem=source, destination_filesystem=target, chunk_size=BLOCK
+    )
+
+
+def check_remotes(
+    outputs: Mapping[str, Remote], inputs: Sequence[str | Path], *, force: bool = False
+) -> None:
+    """Refuse outputs that cannot be written or would destroy something, as `check_outputs` does.
+
+    Raises
+    ------
+    OutputError
+        See `check_outputs`, but that folders on object storage come with what is in them.
+    """
+    seen: list[tuple[str, Remote]] = []
+    read = {str(path) for path in inputs}
+    for use, remote in outputs.items():
+        if str(remote) in read:
+            raise OutputError(f"{use} {remote} is an input of this run; choose another output")
+        for other_use, other in seen:
+            if remote.is_same(other):
+                raise OutputError(f"{use} {remote} is the {other_use} too; give each its own")
+        seen.append((use, remote))
+        try:
+            if remote.is_dir():
+                raise OutputError(f"{use} {remote} is a folder; give a file")
+            if remote.exists() and not force:
+                raise OutputError(f"{use} {remote} exists; choose another output or use --force")
+        except OSError as error:
+            raise OutputError(_unreachable(remote, error)) from error
+
+
+def check_writable(remotes: Sequence[Remote]) -> None:
+    """Write a small file to each folder that outputs are in, and remove it.
+
+    Raises
+    ------
+    OutputError
+        There is no such bucket or server, or these credentials may not write there or remove.
+    """
+    probed: list[Remote] = []
+    for remote in remotes:
+        probe = remote.with_name(f"{remote.name}.{uuid.uuid4().hex[:12]}.tmp")
+        if any(remote.with_name("").is_same(other.with_name("")) for other in probed):
+            continue
+        probed.append(remote)
+        try:
+            probe.touch()
+            probe.unlink()
+        except (OSError, OutputError) as error:
+            cause = error.__cause__ if isinstance(error, OutputError) else error
+            raise OutputError(_unreachable(remote, cause or error)) from error
+
+
+def _unreachable(place: str | Remote, error: BaseException) -> str:
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"{place}: {text}; are the bucket, its endpoint or region, and the credentials right?"
