@@ -8,9 +8,12 @@ storage it appears whole; elsewhere it is copied beside its place and moved ther
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -22,13 +25,14 @@ from mfdvep.errors import OutputError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
+_AHEAD = 4  # files that are copied here before they are needed
 BLOCK = 10 << 20  # bytes that go at once: what pyarrow makes a part of an upload of
 _APPEAR_WHOLE = ("s3", "gcs", "abfs")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _S3_OPTIONS = ("scheme", "endpoint_override", "tls_ca_file_path")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Remote:
     """A file or folder in a file system of pyarrow; can be sent to a process.
 
@@ -111,7 +115,7 @@ class Remote:
     def open(self, mode: str) -> Any:
         """Return the file, to be read as bytes from its start."""
         assert mode == "rb"
-        return self.filesystem.open_input_stream(self.path, buffer_size=BLOCK)
+        return self.filesystem.open_input_stream(self.path, compression=None, buffer_size=BLOCK)
 
     def read_text(self, encoding: str) -> str:
         """Return what a small file holds."""
@@ -156,44 +160,76 @@ class Remote:
             path = Path(folder) / "file"
             yield path
             try:
-                self._upload(path)
+                # in a thread, where no signal ends it: pyarrow would close what it left half
+                # written, and so make a torn object of it
+                with ThreadPoolExecutor(1, "upload") as pool:
+                    pool.submit(self._upload, path).result()
             except OSError as error:
                 raise OutputError(f"{self}: cannot be written: {error}") from error
 
-    @contextmanager
-    def fetched(self) -> Iterator[Path]:
-        """Give the path of a copy on this machine, which is removed then.
+    def fetch(self, path: Path) -> Path:
+        """Copy it to a path on this machine, which is returned.
 
         Raises
         ------
         OutputError
             It cannot be copied.
         """
-        from pyarrow.fs import LocalFileSystem
-
-        with tempfile.TemporaryDirectory(prefix="mfdvep-") as folder:
-            path = Path(folder) / "file"
-            try:
-                _copy(self.filesystem, self.path, LocalFileSystem(), str(path))
-            except OSError as error:
-                raise OutputError(f"{self}: cannot be read: {error}") from error
-            yield path
+        try:
+            with self.open("rb") as source, path.open("wb") as file:
+                shutil.copyfileobj(source, file, BLOCK)
+        except OSError as error:
+            raise OutputError(f"{self}: cannot be read: {error}") from error
+        return path
 
     def _upload(self, path: Path) -> None:
-        from pyarrow.fs import LocalFileSystem
-
-        # pyarrow copies out of reach of signals: a Python loop that one ends would leave a torn
-        # object, as pyarrow finishes what was begun when it closes it
         if self.filesystem.type_name in _APPEAR_WHOLE:
-            _copy(LocalFileSystem(), str(path), self.filesystem, self.path)
+            self._put(path)
             return
         part = self.with_name(f"{self.name}.{uuid.uuid4().hex[:12]}.tmp")
-        _copy(LocalFileSystem(), str(path), self.filesystem, part.path)
+        part._put(path)
         self.unlink(missing_ok=True)  # HDFS moves no file onto another
         self.filesystem.move(part.path, self.path)
 
+    def _put(self, path: Path) -> None:
+        # not by copy_files: pyarrow 26 forgets there that a server refused the end of a file
+        with path.open("rb") as source:
+            stream = self.filesystem.open_output_stream(self.path, compression=None)
+            while block := source.read(BLOCK):
+                stream.write(block)
+            stream.close()
+
 
 AnyPath = Path | Remote
+
+
+def fetched(remotes: Iterable[Remote]) -> Iterator[Path]:
+    """Yield the paths of copies on this machine, in order; each is removed when the next is due.
+
+    Some are copied ahead, for one by one the time to reach a server adds up.
+
+    Raises
+    ------
+    OutputError
+        One cannot be copied.
+    """
+    waiting: deque[Future[Path]] = deque()
+    with (
+        tempfile.TemporaryDirectory(prefix="mfdvep-") as folder,
+        ThreadPoolExecutor(_AHEAD, "fetch") as pool,
+    ):
+        for number, remote in enumerate(remotes):
+            waiting.append(pool.submit(remote.fetch, Path(folder) / str(number)))
+            if len(waiting) > _AHEAD:
+                yield from _taken(waiting)
+        while waiting:
+            yield from _taken(waiting)
+
+
+def _taken(waiting: deque[Future[Path]]) -> Iterator[Path]:
+    path = waiting.popleft().result()
+    yield path
+    path.unlink()
 
 
 def is_uri(name: str) -> bool:
@@ -252,14 +288,6 @@ def _steady(filesystem: FileSystem, uri: str) -> FileSystem:
     options: dict[str, Any] = {name: given[name] for name in _S3_OPTIONS if name in given}
     return S3FileSystem(
         region=filesystem.region, background_writes=False, allow_delayed_open=True, **options
-    )
-
-
-def _copy(source: FileSystem, path: str, target: FileSystem, there: str) -> None:
-    from pyarrow.fs import copy_files
-
-    copy_files(
-        path, there, source_filesystem=source, destination_filesystem=target, chunk_size=BLOCK
     )
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mfdvep.errors import OutputError
-from mfdvep.storage import BLOCK, AnyPath, Remote
+from mfdvep.storage import BLOCK, AnyPath, Remote, fetched
 
 ANEW = "begin anew: --force without --resume"
 
@@ -72,7 +72,7 @@ class ChunkFolder:
 
     def __init__(self, folder: AnyPath, session: str) -> None:
         self.folder, self.session = folder, session
-        self._sent: dict[AnyPath, list[int]] = {}  # size and CRC-32 of what was sent to storage
+        self._sent: dict[str, list[int]] = {}  # size and CRC-32 of what was sent to storage
 
     def is_at_work(self) -> bool:
         """Return whether this session has announced itself in the folder; write to it.
@@ -121,20 +121,12 @@ class ChunkFolder:
     def parts(self, places: Iterable[Place], kind: str) -> Iterator[Path]:
         """Yield the paths of the parts of a kind, in order.
 
-        A part on object storage is copied here, until the next is asked for.
-
-        Raises
-        ------
-        OutputError
-            It cannot be copied.
+        A part on object storage is copied here, until the next is asked for; see `fetched`.
         """
-        for place in places:
-            part = self.part(place, kind)
-            if isinstance(part, Remote):
-                with part.fetched() as copy:
-                    yield copy
-            else:
-                yield part
+        parts = (self.part(place, kind) for place in places)
+        if isinstance(self.folder, Remote):
+            return fetched(part for part in parts if isinstance(part, Remote))
+        return (part for part in parts if isinstance(part, Path))
 
     @contextmanager
     def writing(self, place: Place, kind: str) -> Iterator[Path]:
@@ -146,7 +138,7 @@ class ChunkFolder:
                 if isinstance(target, Remote):
                     self._check_hold()
                     if (sums := _size_and_crc(part)) is not None:
-                        self._sent[target] = sums
+                        self._sent[target.name] = sums
         except OSError as error:
             raise failed(self.folder, error) from error
 
@@ -185,7 +177,7 @@ class ChunkFolder:
             self._check_hold()
             paths = {kind: self.part(place, kind) for kind in kinds}
             parts = {
-                kind: self._sent.pop(path, None) or _size_and_crc(path)
+                kind: self._sent.pop(path.name, None) or _size_and_crc(path)
                 for kind, path in paths.items()
             }
             record = {

@@ -105,7 +105,8 @@ class Targets:
         if vcf is None:
             return []
         places = [vcf.with_name(f"{vcf.name}{ending}") for ending in (".tbi", ".csi")]
-        return [path for path in places if path != self.files.get("index")]
+        index = self.files.get("index")
+        return [path for path in places if index is None or not _are_same(path, index)]
 
     def relative(self) -> dict[str, str]:
         """Return the files as seen from the folder that they, or the first of them, lie in."""
