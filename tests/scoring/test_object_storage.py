@@ -293,8 +293,8 @@ def test_as_it_is_typed(folder, bucket, monkeypatch, capsys):
         "mfdvep", "score", str(folder / "in.vcf.gz"), "-f", str(folder / "g.fa"), "-m",
         str(folder / "model"), "--shifts", "1", "--strand", "forward", "--threads", "1",
         "--write-index", "-o", bucket.uri("d/o.vcf.gz"), "--matrix", bucket.uri("d/m.parquet"),
-        "--long", bucket.uri("d/l.parquet"), "--store-features", bucket.uri("d/f.parquet"), "--groups",
-        bucket.uri("d/g.parquet"), "--group-by", "target",
+        "--long", bucket.uri("d/l.parquet"), "--store-features", bucket.uri("d/f.parquet"),
+        "--groups", bucket.uri("d/g.parquet"), "--group-by", "target",
     ]  # fmt: skip
     monkeypatch.chdir(folder)
     before = {path.name for path in folder.iterdir()}
