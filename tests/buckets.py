@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mfdvep.storage import Remote, located
+from mfdvep.storage import Remote
+from mfdvep.uris import located
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ LEVELS = {
     "errors": 0,
     "files": 1,
     "storage": 1,
+    "uris": 2,
     "averages": 1,
     "folders": 2,
     "plotting": 1,
@@ -128,6 +129,7 @@ ROOMS = {
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
         "storage",
+        "uris",
         "genomics.parquet_variants",
         "scoring.tables",
         "scoring.variant_file",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mfdvep.storage import is_uri
+from mfdvep.uris import is_uri
 
 _MOST_WINDOWS = 1 << 16  # more than any memory holds, but no overflow
 

@@ -25,7 +25,7 @@ from mfdvep.cli.score_summary import duration, exceeds, told
 from mfdvep.cli.store_options import STORE_OPTIONS, check_store_options, store_options
 from mfdvep.cli.track_options import chosen, track_files, track_options
 from mfdvep.errors import MfdvepError
-from mfdvep.storage import is_uri, located
+from mfdvep.uris import is_uri, located
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome

@@ -11,7 +11,8 @@ from mfdvep.errors import OutputError
 from mfdvep.files import check_outputs
 from mfdvep.genomics.vcf_output import index_ending, output_form
 from mfdvep.scoring.chunk_store import ChunkStore
-from mfdvep.storage import AnyPath, Remote, check_remotes, check_writable, located
+from mfdvep.storage import AnyPath, Remote
+from mfdvep.uris import check_remotes, check_writable, located
 
 _NAMES = {
     "vcf": "output",
