@@ -112,8 +112,11 @@ def check_writable(remotes: Sequence[Remote]) -> None:
     Raises
     ------
     OutputError
-        There is no such bucket or server, or these credentials may not write there or remove.
+        There is no such bucket or server; these credentials may not write there, or remove; or a
+        path that storage does not take.
     """
+    import pyarrow as pa
+
     probed: list[Remote] = []
     for remote in remotes:
         probe = remote.with_name(f"{remote.name}.{uuid.uuid4().hex[:12]}.tmp")
@@ -123,7 +126,7 @@ def check_writable(remotes: Sequence[Remote]) -> None:
         try:
             probe.touch()
             probe.unlink()
-        except (OSError, OutputError) as error:
+        except (OSError, pa.ArrowException, OutputError) as error:
             cause = error.__cause__ if isinstance(error, OutputError) else error
             raise OutputError(_unreachable(remote, cause or error)) from error
 

@@ -86,6 +86,8 @@ def test_whether_it_can_be_written_is_tried(bucket, moving):
     assert len(str(why.value).splitlines()) == 1
     with pytest.raises(OutputError, match="are the bucket"):
         check_writable([moving.with_name("nowhere/o.vcf")])
+    with pytest.raises(OutputError, match="Empty path component"):
+        check_writable([bucket.at("a//b.vcf")])
 
 
 @pytest.mark.slow  # pyarrow tries for six seconds

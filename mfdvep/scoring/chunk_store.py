@@ -101,8 +101,8 @@ class ChunkStore(ChunkFolder):
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if isinstance(self.folder, Remote) and not self._is_announced():
-            pass  # it is another's now
+        if self._is_taken():
+            pass  # by another session, which needs what is there
         elif error is None or not self._keep or not self._has_chunks():
             _remove(self.folder)
         else:
@@ -112,8 +112,19 @@ class ChunkStore(ChunkFolder):
             )
         self._let_go()
 
+    def _is_taken(self) -> bool:
+        """Return whether another session is known to be at work in a folder that no lock holds."""
+        try:
+            return isinstance(self.folder, Remote) and not self._is_announced()
+        except OSError:
+            return False
+
     def _has_chunks(self) -> bool:
-        return any(fnmatch(path.name, "*-*.json") for path in self.folder.iterdir())
+        """Return whether a chunk is finished, or may be: storage may be out of reach."""
+        try:
+            return any(fnmatch(path.name, "*-*.json") for path in self.folder.iterdir())
+        except OSError:
+            return True
 
     def _let_go(self) -> None:
         if self._lock is not None:

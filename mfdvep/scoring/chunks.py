@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mfdvep.errors import OutputError
-from mfdvep.storage import BLOCK, AnyPath, Remote, fetched
+from mfdvep.storage import AnyPath, Remote, fetched
 
 ANEW = "begin anew: --force without --resume"
 
@@ -148,7 +148,7 @@ class ChunkFolder:
         Raises
         ------
         OutputError
-            It is of other records: the input has changed since.
+            It is of other records, as the input has changed since; or it cannot be read.
         """
         record = read_json(self.part(place, "json"))
         if record is None:
@@ -165,7 +165,7 @@ class ChunkFolder:
         return Finished(record["figures"], record["session"] != self.session) if whole else None
 
     def figures(self, place: Place) -> dict[str, Any] | None:
-        """Return the figures of a chunk that is finished, None if it is not; nothing is checked."""
+        """Return the figures of a chunk that is finished, None if it is not; see `read_json`."""
         record = read_json(self.part(place, "json"))
         return None if record is None else record["figures"]
 
@@ -200,23 +200,33 @@ class ChunkFolder:
 
 
 def _size_and_crc(path: AnyPath) -> list[int] | None:
-    """Return size and CRC-32 of a file; None if there is none."""
+    """Return size and CRC-32 of a file; None if there is none; raises OutputError."""
     crc = size = 0
     try:
         with path.open("rb") as file:
-            while block := file.read(BLOCK):
+            while block := file.read(1 << 20):
                 crc, size = zlib.crc32(block, crc), size + len(block)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror or error}") from error
     return [size, crc]
 
 
 def read_json(path: AnyPath) -> dict[str, Any] | None:
-    """Return what a JSON file holds; None if there is no such file, or not a whole one."""
+    """Return what a JSON file holds; None if there is no such file, or not a whole one.
+
+    Raises
+    ------
+    OutputError
+        It cannot be read.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def write_json(path: AnyPath, value: Any) -> None:

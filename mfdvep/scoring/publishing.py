@@ -99,7 +99,7 @@ class Outputs:
         local = [path for path in files.values() if isinstance(path, Path)]
         with Parts(*local) as parts, ExitStack() as stack:
             made = {use: parts[path] for use, path in files.items() if isinstance(path, Path)}
-            for use, path in reversed([*files.items()]):  # the last is put in place first
+            for use, path in reversed([*files.items()]):  # what is entered last goes first
                 if isinstance(path, Remote):
                     made[use] = stack.enter_context(path.made())
             for kind, sink in self._sinks.items():

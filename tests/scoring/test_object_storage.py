@@ -222,8 +222,9 @@ def test_who_begins_later_goes_on_alone(folder, genome, bucket):
     def progress(*_: object) -> None:
         (place / "session").write_text("another's", "utf-8")
 
-    with pytest.raises(OutputError, match="another process has begun to work on this output"):
+    with pytest.raises(OutputError, match="another process has begun to work on") as caught:
         score_vcf(folder / "in.vcf.gz", local(genome), bucket.uri("o.vcf"), progress=progress)
+    assert not hasattr(caught.value, "__notes__")  # nothing of --resume, which would take it back
     assert (place / "session").read_text("utf-8") == "another's"
     assert (place / "run.json").exists()
     assert bucket.names() >= {"o.vcf.parts/000000-000000.json"}
@@ -246,6 +247,27 @@ def test_a_run_of_other_options_is_not_disturbed_but_by_force(bucket):
                 store.finish(Place(0, 0), "digest", ["vcf"], {"n": 1})
             assert other.finished(Place(0, 0), "digest") is None
     assert bucket.names() == set()
+
+
+def test_storage_that_goes_out_of_reach(bucket, monkeypatch):
+    """The error is one of the run, and what is finished is said to be kept."""
+
+    def gone(self: Remote, mode: str) -> None:
+        raise OSError("nobody answers")
+
+    def work() -> None:
+        with ChunkStore(bucket.at("o.vcf.parts"), RUN) as store:
+            store.finish(Place(0, 0), "digest", [], {"n": 1})
+            with monkeypatch.context() as patch:
+                patch.setattr(Remote, "open", gone)
+                for failing in (store.finished, lambda *_: store.figures(Place(0, 0))):
+                    with pytest.raises(OutputError, match=r"000\.json.*be read: nobody answers"):
+                        failing(Place(0, 0), "digest")
+                store.finish(Place(0, 1), "digest", [], {"n": 1})
+
+    with pytest.raises(OutputError, match=r"o\.vcf\.parts.*cannot be written: nobody an") as caught:
+        work()
+    assert "--resume goes on with it" in caught.value.__notes__[0]
 
 
 def test_what_no_run_made_is_left_alone(bucket):
@@ -286,6 +308,7 @@ def test_slow_storage_holds_the_model_back(folder, genome, bucket, monkeypatch):
 def test_as_it_is_typed(folder, bucket, monkeypatch, capsys):
     """The default outputs lie beside the VCF there."""
     from mfdvep.cli.main import main
+    from mfdvep.cli.score import _show_labels
     from mfdvep.model.checkpoint import save_model
 
     save_model(make_model(), folder / "model", about={"name": "small"})
@@ -305,4 +328,6 @@ def test_as_it_is_typed(folder, bucket, monkeypatch, capsys):
         assert stop.value.code == code
         assert says in capsys.readouterr().err
     assert bucket.names() == {f"d/{name}" for name in FILES}
+    _show_labels(bucket.uri("d/m.parquet"), "KEY")
+    assert "of a copy of the matrix here" in capsys.readouterr().err
     assert {path.name for path in folder.iterdir()} == before
