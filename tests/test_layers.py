@@ -15,6 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mfdvep"
 LEVELS = {
     "errors": 0,
     "files": 1,
+    "storage": 1,
+    "uris": 2,
     "averages": 1,
     "folders": 2,
     "plotting": 1,
@@ -126,6 +128,8 @@ ROOMS = {
     "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
+        "storage",
+        "uris",
         "genomics.parquet_variants",
         "scoring.tables",
         "scoring.variant_file",

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from mfdvep.uris import is_uri
+
 _MOST_WINDOWS = 1 << 16  # more than any memory holds, but no overflow
+
+
+class Output(click.ParamType):
+    """A path, or a URI, which stays as it is typed."""
+
+    name = "PATH|URI"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str | Path:
+        return value if is_uri(str(value)) else Path(value)
 
 
 class Share(click.ParamType):
