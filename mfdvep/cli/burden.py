@@ -93,7 +93,10 @@ def burden(
     from mfdvep.cohort.options import BurdenOptions
     from mfdvep.cohort.running import burden as run
 
-    with progress_bar("burdens", "records", quiet=quiet) as bar:
+    with (
+        progress_bar("reading scores", "rows", quiet=quiet) as scores_bar,
+        progress_bar("burdens", "records", quiet=quiet) as bar,
+    ):
         stats = run(
             cohort,
             scores,
@@ -105,6 +108,7 @@ def burden(
             force=force,
             command=as_typed(),
             progress=bar,
+            progress_of_scores=scores_bar,
         )
     if not quiet:
         _show(output, stats)
@@ -130,8 +134,8 @@ def _show(output: Path, stats: dict[str, Any]) -> None:
     ]
     if of_used["alt_is_major"]:
         lines.append(
-            f"note: of {plural(of_used['alt_is_major'], 'ALT')} that count most people have two "
-            "copies: their REF is the rare allele"
+            f"note: of {plural(of_used['alt_is_major'], 'ALT')} that count REF is the rare allele, "
+            "and its carriers have the smaller sum; bcftools view --max-af 0.5 leaves them out"
         )
     if "swapped" in alts["left_out"]:
         lines.append(

@@ -157,6 +157,8 @@ class Pass:
             Called with the records read so far, and None for the unknown total.
         """
         tally, last = Tally(), ""
+        if progress is not None:
+            progress(0, None)
         for record in self._genotypes:
             tally.n_records += 1
             tally.n_without_alt += not record.alts

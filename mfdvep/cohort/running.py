@@ -44,6 +44,7 @@ def burden(
     force: bool = False,
     command: str = "",
     progress: Callable[..., None] | None = None,
+    progress_of_scores: Callable[..., None] | None = None,
 ) -> dict[str, Any]:
     """Write the burdens of people in regions, and return the run's record.
 
@@ -70,6 +71,8 @@ def burden(
         As typed; "" from Python.
     progress
         Called with the records read so far, and None for the unknown total.
+    progress_of_scores
+        Called before that with the rows of scores read so far, and their number.
 
     Returns
     -------
@@ -111,6 +114,7 @@ def burden(
             over=options.over_tracks,
             regions=named,
             speller=speller,
+            progress=progress_of_scores,
         )
         sums = Accumulator(len(people.ids), len(weightings))
         reading = Pass(
