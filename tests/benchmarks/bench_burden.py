@@ -74,11 +74,11 @@ def compare(name: str, path: Path, folder: Path) -> float:
         whole.append(time.process_time() - start)
     counts, n = stats["counts"], len(variants)
     ratios = sorted(a / w for a, w in zip(alone, whole, strict=True))
+    spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
     print(
         f"\n{name}: {n:,} ALTs x {counts['people']['used']:,} people, {counts['columns']} columns, "
-        f"{counts['cohort_alts']['used']:,} count: cyvcf2 alone {n / median(alone):,.0f} records/s, "
-        f"burden {n / median(whole):,.0f}, ratio {median(ratios):.2f} ({ratios[0]:.2f} to "
-        f"{ratios[-1]:.2f})"
+        f"{counts['cohort_alts']['used']:,} count: cyvcf2 alone {n / median(alone):,.0f} "
+        f"records/s, burden {n / median(whole):,.0f}, ratio {median(ratios):.2f} ({spread})"
     )
     return median(ratios)
 

@@ -48,10 +48,10 @@ def test_1092_people_equal_an_independent_computation(real_data, genes, tmp_path
     cohort = real_data / "variants" / "1000g.chr1.1092samples.vcf.gz"
     fasta = real_data / "regulome45" / "genome.fa.gz"
     model = load_model()
-    model = model.with_tracks(select(model.tracks, where=['target == "CTCF"']))
+    tracks = select(model.tracks, where=['target == "CTCF"'])
     scores = tmp_path / "m.parquet"
     with Genome(fasta) as genome:
-        scorer = Scorer(model, genome, shifts=1)
+        scorer = Scorer(model, genome, tracks=tracks, shifts=1)
         score_vcf(cohort, scorer, tmp_path / "o.vcf", matrix=scores)
     regions = tmp_path / "genes.bed"
     lines = [f"{c}\t{s}\t{e}\t{gene}\n" for gene, parts in genes.items() for c, s, e in parts]
