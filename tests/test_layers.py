@@ -244,6 +244,7 @@ def test_only_the_command_line_prints(path):
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['explain-variant', '--help'], "
         "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['burden', '--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
         "standalone_mode=False)",
     ],
