@@ -29,6 +29,7 @@ LEVELS = {
     "genomics.assemblies": 1,
     "genomics.bgzf": 1,
     "genomics.info": 1,
+    "genomics.dosages": 1,
     "genomics.reasons": 2,
     "genomics.text": 2,
     "genomics.header": 2,
@@ -168,7 +169,7 @@ ROOMS = {
         "cohort",
     },
     "logomaker": {"interpret.contributions.plots", "interpret.profiles.plots"},
-    "pandas": {"interpret.contributions.plots", "interpret.profiles.plots"},
+    "pandas": {"interpret.contributions.plots", "interpret.profiles.plots", "cohort.outputs"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }
@@ -247,6 +248,7 @@ def test_only_the_command_line_prints(path):
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['explain-variant', '--help'], "
         "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['burden', '--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['expression', 'score', '--help'], "
