@@ -121,8 +121,8 @@ ROOMS = {
     "pyBigWig": {"expression"},
     "anndata": {"cohort"},
     "ray": {"scoring.worker", "scoring.cluster"},
-    "captum": {"interpret.gradients"},
-    "safetensors": {"model"},
+    "captum": {"interpret.gradients", "cohort.align.attribution"},
+    "safetensors": {"model", "cohort.align.model_folder"},
     "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
