@@ -164,7 +164,7 @@ ROOMS = {
         "cohort",
     },
     "logomaker": {"interpret.contributions.plots", "interpret.profiles.plots"},
-    "pandas": {"interpret.contributions.plots", "interpret.profiles.plots"},
+    "pandas": {"interpret.contributions.plots", "interpret.profiles.plots", "cohort.outputs"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }

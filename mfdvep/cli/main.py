@@ -24,6 +24,7 @@ COMMANDS = {
     "impute": "Measure how well metadata predict experiments left out of training.",
     "variants": "Make sets of variants with labels, to score and to test.",
     "enrich": "Tell how well effects separate causal from neutral variants.",
+    "burden": "Sum effects over each person's variants, per gene or region.",
     "attribute": "Tell which bases a prediction comes from, by biology and technique.",
     "explain-variant": "Tell what one allele changes, on one page.",
     "profile": "Average contributions round a motif or footprints, by direct feature.",

@@ -1,1 +1,1 @@
-"""From variants to people: burdens per person and region, and their alignment with images."""
+"""Burdens of effects per person and region, and their alignment with images."""

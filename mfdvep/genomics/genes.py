@@ -35,6 +35,8 @@ class Gene:
         As the file names it.
     start, end
         0-based, half-open.
+    strand
+        "+" or "-"; "." where the file has none.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Gene:
     chrom: str
     start: int
     end: int
+    strand: str
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,8 @@ def read_annotation(
                     f"{where}: a gene without gene_id or without gene_type or gene_biotype"
                     f"{is_gff3 or '; give an annotation of GENCODE or Ensembl'}"
                 )
-            name = found.get("gene_name", "")
-            genes.append(Gene(without_version(found["gene_id"]), name, biotype, chrom, start, end))
+            gene_id, name = without_version(found["gene_id"]), found.get("gene_name", "")
+            genes.append(Gene(gene_id, name, biotype, chrom, start, end, fields[6]))
     if not genes:
         raise InputError(
             f"{path}: no line whose third column is gene; give an annotation of GENCODE or Ensembl"
