@@ -121,10 +121,10 @@ class Cohort:
         """Names of the G genes."""
         return [f"GENE{i + 1:02d}" for i in range(self.plan.genes)]
 
-    def gene_place(self, gene: int) -> tuple[int, int]:
-        """Return start and end of a gene, 0-based half-open."""
-        start = gene * SPACING + UPSTREAM + 2_000
-        return start, start + BODY
+    def gene_region(self, gene: int) -> tuple[int, int]:
+        """Return start and end of a gene and what is upstream of it, 0-based half-open."""
+        start = gene * SPACING + 2_000
+        return start, start + UPSTREAM + BODY
 
     def burdens(self, *, weighted: bool) -> np.ndarray:
         """Return the burdens (n, G) float64 of rare variants, as the trait is made of."""

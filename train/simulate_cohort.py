@@ -3,7 +3,8 @@
     python train/simulate_cohort.py -o runs/cohort
 
 Writes into the folder
-- cohort.vcf.gz (+ .tbi): genotypes; genome.fa (+ .fai): the contig; genes.bed: the genes;
+- cohort.vcf.gz (+ .tbi): genotypes; genome.fa (+ .fai): the contig; genes.bed:
+  the genes, each with the 4,000 bases upstream;
 - effects.parquet: the variants' effects as `mfdvep score --matrix` writes them;
 - embeddings.npy (n, 64) and images.npy (n, 16, 16), each with NAME.iid.txt, a name a line;
 - covariates.tsv: iid, fid, age, sex, pc1, pc2; phenotypes.tsv: iid, trait, case;
@@ -45,12 +46,12 @@ HEADER = """\
 
 
 def write_genome(cohort: Cohort, folder: Path) -> None:
-    """Write genome.fa and its index, and genes.bed (0-based, half-open)."""
+    """Write genome.fa and its index, and genes.bed (0-based, half-open), each with what is upstream."""
     text = cohort.sequence.tobytes().decode("ascii")
     lines = [f">{CONTIG}", *(text[i : i + LINE] for i in range(0, len(text), LINE))]
     _write_lines(folder / "genome.fa", lines)
     pysam.faidx(str(folder / "genome.fa"))
-    places = [cohort.gene_place(g) for g in range(cohort.plan.genes)]
+    places = [cohort.gene_region(g) for g in range(cohort.plan.genes)]
     _write_lines(
         folder / "genes.bed",
         [f"{CONTIG}\t{start}\t{end}\t{name}\t0\t+"

@@ -133,8 +133,9 @@ def association_figure(modalities: tuple[ModalityExplanation, ...]) -> Figure:
         k = np.unravel_index(np.nanargmin(own.associations.p), own.associations.p.shape)
         axes.annotate(
             f"{shortened(own.tested[k[1]], 24)}, component {k[0] + 1}", (expected[0], seen[0]),
-            xytext=(-6, -2), textcoords="offset points", ha="right", va="top", fontsize=7.5,
+            xytext=(4, 5), textcoords="offset points", ha="right", va="bottom", fontsize=7.5,
         )  # fmt: skip
+        axes.set_ylim(top=1.1 * max(seen[0], -np.log10(0.05 / len(p))))
         middle = np.nanmedian(own.associations.inflation)
         axes.set_title(f"{own.name}: median lambda {middle:.2f}", fontsize=9)
         axes.set_xlabel("-log10 p expected by chance", fontsize=8.5)

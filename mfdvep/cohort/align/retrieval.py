@@ -45,7 +45,7 @@ def retrieval(
     n is at least 2.
     """
     n = len(similarity)
-    ranks = _ranks(similarity)  # (n, n)
+    ranks = ranks_of(similarity)  # (n, n)
     own = ranks[np.arange(n), np.arange(n)]
     measures: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         f"retrieval@{k}": partial(np.greater, k) for k in AT
@@ -93,7 +93,7 @@ def similarity_of(image: np.ndarray, genetics: Sequence[np.ndarray]) -> np.ndarr
     return np.asarray(image @ mean.T)
 
 
-def _ranks(similarity: np.ndarray) -> np.ndarray:
+def ranks_of(similarity: np.ndarray) -> np.ndarray:
     """Return for each row and column how many columns are more similar, equal ones half."""
     n = len(similarity)
     out = np.empty((n, n))

@@ -67,13 +67,7 @@ class PersonTable:
         InputError
             A column that it does not have; the nearest are named.
         """
-        if missing := [name for name in columns if name not in self.columns]:
-            near = get_close_matches(missing[0], self.columns, n=3)
-            hint = f"nearest: {', '.join(near)}" if near else f"it has {_few(self.columns)}"
-            raise InputError(
-                f"{self.path}: no column of numbers {missing[0]!r} ({len(missing)} of "
-                f"{len(columns)} expected ones are missing); {hint}"
-            )
+        _check_columns(columns, self.columns, self.path)
         place = {name: i for i, name in enumerate(self.columns)}
         values = self.values[:, [place[name] for name in columns]]
         return PersonTable(self.name, self.path, self.iids, tuple(columns), values, self.families)
@@ -114,19 +108,16 @@ def read_people(path: str | Path, *, name: str = "", columns: Sequence[str] = ()
     numbers = list(columns) or [c for c in table.column_names if c not in names.values()]
     if not numbers:
         raise InputError(f"{path}: no column beside the names; expected columns of numbers")
+    _check_columns(numbers, [c for c in table.column_names if c not in names.values()], path)
     families = _texts(table[names[FAMILY]]) if FAMILY in names else None
-    held = [c for c in numbers if c in table.column_names]
-    found = PersonTable(
+    return PersonTable(
         name,
         str(path),
         _check_names(_texts(table[names[PERSON]]), path),
-        tuple(held),
-        np.stack([_numbers(table[c], c, path) for c in held], axis=1)
-        if held
-        else np.empty((len(table), 0), np.float32),
-        None if families is None else tuple("" if fid in _NO_FAMILY else fid for fid in families),
+        tuple(numbers),
+        np.stack([_numbers(table[c], c, path) for c in numbers], axis=1),
+        families and tuple("" if fid in _NO_FAMILY else fid for fid in families),
     )
-    return found.select(numbers)
 
 
 def _read(path: Path) -> pa.Table:
@@ -210,6 +201,16 @@ def _numbers(column: pa.ChunkedArray, name: str, path: Path) -> np.ndarray:
     values = np.array(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
+
+
+def _check_columns(columns: Sequence[str], held: Sequence[str], path: str | Path) -> None:
+    if missing := [name for name in columns if name not in held]:
+        near = get_close_matches(missing[0], held, n=3)
+        hint = f"nearest: {', '.join(near)}" if near else f"it has {_few(held)}"
+        raise InputError(
+            f"{path}: no column of numbers {missing[0]!r} ({len(missing)} of {len(columns)} "
+            f"expected ones are missing); {hint}"
+        )
 
 
 def _few(names: Sequence[str]) -> str:
