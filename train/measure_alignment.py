@@ -128,8 +128,8 @@ def table(lines: list[dict[str, Any]]) -> Iterator[str]:
         n = len(own)
         planted = [line["ranks"] == list(range(1, len(line["ranks"]) + 1)) for line in own]
         yield f"{world}: {n} cohorts, {own[0]['n']} to test in the first"
-        yield f"  planted genes first: {sum(planted)} of {n}; worst ranks "
-        yield f"    {sorted(line['ranks'][-1] for line in own)}"
+        worst = sorted(line["ranks"][-1] for line in own)
+        yield f"  planted genes first: {sum(planted)} of {n}; ranks of the last of them: {worst}"
         for i, row in enumerate(own[0]["retrieval"]):
             each = [line["retrieval"][i] for line in own]
             mean, ends = mean_and_interval(np.array([r["value"] for r in each]))
@@ -141,25 +141,22 @@ def table(lines: list[dict[str, Any]]) -> Iterator[str]:
                 f"within its 95 % {inside} of {n}"
             )
         for i, row in enumerate(own[0]["probe"]):
-            each = [line["probe"][i] for line in own]
-            mean, ends = mean_and_interval(np.array([r["difference"] for r in each]))
-            yield (
-                f"  probe, {row['size']} labelled, {row['first']} less {row['second']}: {mean:+.3f} "
-                f"{_ends(ends)}; interval above 0 in {sum(r['low'] > 0 for r in each)}, below in "
-                f"{sum(r['high'] < 0 for r in each)} of {n}"
-            )
-        each = [line["compared"] for line in own]
-        mean, ends = mean_and_interval(np.array([r["difference"] for r in each]))
-        yield (
-            f"  mean percentile, weighted less unweighted: {mean:+.4f} {_ends(ends)}; interval "
-            f"above 0 in {sum(r['low'] > 0 for r in each)}, below in "
-            f"{sum(r['high'] < 0 for r in each)} of {n}"
-        )
+            what = f"probe, {row['size']} labelled, {row['first']} less {row['second']}"
+            yield f"  {what}: {_difference([line['probe'][i] for line in own])}"
+        found = _difference([line["compared"] for line in own])
+        yield f"  mean percentile, weighted less unweighted: {found}"
         yield (
             f"  genes associated: planted {[line['associated']['planted'] for line in own]}, other "
             f"{[line['associated']['other'] for line in own]}; lambda "
             f"{np.mean([line['lambda'] for line in own]):.3f}"
         )
+
+
+def _difference(rows: list[dict[str, Any]]) -> str:
+    """Return the mean over cohorts, its interval, and in how many the own one is without 0."""
+    mean, ends = mean_and_interval(np.array([row["difference"] for row in rows]))
+    above, below = (sum(row["low"] > 0 for row in rows), sum(row["high"] < 0 for row in rows))
+    return f"{mean:+.4f} {_ends(ends)}; above 0 in {above}, below in {below} of {len(rows)}"
 
 
 def _ends(ends: list[float] | None) -> str:

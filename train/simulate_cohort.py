@@ -46,7 +46,7 @@ HEADER = """\
 
 
 def write_genome(cohort: Cohort, folder: Path) -> None:
-    """Write genome.fa and its index, and genes.bed (0-based, half-open), each with what is upstream."""
+    """Write genome.fa and its index, and genes.bed (0-based, half-open)."""
     text = cohort.sequence.tobytes().decode("ascii")
     lines = [f">{CONTIG}", *(text[i : i + LINE] for i in range(0, len(text), LINE))]
     _write_lines(folder / "genome.fa", lines)

@@ -111,6 +111,19 @@ def test_other_genetics_of_the_same_people(tmp_path, data, run, trained):
     assert "the model was trained with burdens: name them so, NAME=FILE" in err
 
 
+def test_covariates_that_are_not_used_are_chosen_all_the_same(tmp_path, data, run):
+    table = data / "with_text.tsv"
+    lines = (data / "covariates.tsv").read_text().splitlines()
+    table.write_text("\n".join([f"{lines[0]}\tsite", *(f"{x}\tLeeds" for x in lines[1:])]) + "\n")
+    command = training(data, tmp_path / "run", "--adjust", "none", "--covariate", "age")
+    command[command.index(f"{data}/covariates.tsv")] = str(table)
+    assert run(*command)[0] == 0
+    code, _, err = run("align", "explain", str(tmp_path / "run"), "-q", "-o", str(tmp_path / "why"))
+    assert code == 0, err
+    about = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    assert about["covariates"] == ["age"]
+
+
 def test_resumed_by_the_command(tmp_path, data, run, trained, monkeypatch):
     from mfdvep.cohort.align.training import AlignTrainer
 

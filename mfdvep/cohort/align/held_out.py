@@ -83,7 +83,6 @@ def read_inputs(
         if replaced and images is not None:
             raise InputError("other images need covariates of their people; give them too")
         covariates = _unchanged(used["covariates"][0])
-    names = model.preparation.columns
     found = Inputs(
         images=read_people(image_file, name=model.preparation.names[0]),
         genetics=tuple(read_people(path, name=name) for name, path in genetic_files.items()),
@@ -92,7 +91,7 @@ def read_inputs(
         else read_people(
             covariates,
             name=used["covariates"][0]["name"] if used["covariates"] else "covariates",
-            columns=names[-1] if model.preparation.covariates is not None else (),
+            columns=used["covariates"][0]["columns"] if used["covariates"] else (),
         ),
     )
     return model.preparation.fitting(found)

@@ -103,7 +103,7 @@ def inflation_rows(found: Explanation) -> list[Row]:
     return [
         {"modality": own.name, "component": k + 1, "variance": found.variance[k],
          "lambda": own.associations.inflation[k],
-         "n_tests": int((own.associations.p[k] == own.associations.p[k]).sum())}
+         "n_tests": sum(math.isfinite(p) for p in own.associations.p[k])}
         for own in found.modalities
         for k in range(len(found.variance))
     ]  # fmt: skip

@@ -109,14 +109,17 @@ def read_people(path: str | Path, *, name: str = "", columns: Sequence[str] = ()
     if not numbers:
         raise InputError(f"{path}: no column beside the names; expected columns of numbers")
     _check_columns(numbers, [c for c in table.column_names if c not in names.values()], path)
-    families = _texts(table[names[FAMILY]]) if FAMILY in names else None
+    families = None
+    if FAMILY in names:
+        texts = _texts(table[names[FAMILY]])
+        families = tuple("" if fid in _NO_FAMILY else fid for fid in texts)
     return PersonTable(
         name,
         str(path),
         _check_names(_texts(table[names[PERSON]]), path),
         tuple(numbers),
         np.stack([_numbers(table[c], c, path) for c in numbers], axis=1),
-        families and tuple("" if fid in _NO_FAMILY else fid for fid in families),
+        families,
     )
 
 

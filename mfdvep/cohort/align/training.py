@@ -88,11 +88,13 @@ class AlignTrainer:
         self._bfloat16 = settings.precision == "bfloat16" or (
             auto and computes_in_bfloat16(self.device)
         )
-        self._inputs = [
+        self._inputs: list[dict[str, Any]] = [
             {"name": t.name, "path": str(Path(t.path).absolute()), "sha256": sha256(t.path)}
             for t in inputs.tables
         ]
         self._n_genetics = len(inputs.genetics)
+        if inputs.covariates is not None:  # also of those that a model does not use
+            self._inputs[-1]["columns"] = inputs.covariates.columns
         self._constant = constant_columns(self.preparation, inputs.tables)
         self.epoch, self.step = 0, 0
         self.saved_epoch: int | None = None  # of the checkpoint
