@@ -134,13 +134,14 @@ def _show(output: Path, stats: dict[str, Any]) -> None:
     ]
     if of_used["alt_is_major"]:
         lines.append(
-            f"note: of {plural(of_used['alt_is_major'], 'ALT')} that count REF is the rare allele, "
-            "and its carriers have the smaller sum; bcftools view --max-af 0.5 leaves them out"
+            f"note: {of_used['alt_is_major']:,} of them are the common allele, so that carriers of "
+            "the rare one, their REF, have the smaller sum; bcftools view --max-af 0.5 leaves them "
+            "out"
         )
     if "swapped" in alts["left_out"]:
         lines.append(
-            f"note: {alts['left_out']['swapped']:,} have REF and ALT swapped; bcftools norm "
-            "--check-ref s, with the genome of the scores, turns them"
+            f"note: {alts['left_out']['swapped']:,} have REF and ALT the other way round in the "
+            "scores; bcftools norm --check-ref s, with the genome of the scores, turns them"
         )
     for line in lines:
         click.echo(f"mfdvep: {line}", err=True)

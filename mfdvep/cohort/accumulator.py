@@ -12,6 +12,7 @@ from mfdvep.errors import InputError
 
 _BLOCK = 32 << 20  # bytes of dosages that wait for a product
 _MOST_VARIANTS = 256
+_NOBODY = slice(0, 0)
 
 
 class Accumulator:
@@ -47,9 +48,28 @@ class Accumulator:
         """Those that a variant was added to; complete after `flush`."""
         return set(self._sums)
 
-    def add(self, dosages: np.ndarray, regions: Sequence[int], weights: np.ndarray) -> None:
-        """Add a variant's dosages (n_people,), without NaN, to regions; weights (n_weightings,)."""
-        self._dosages[len(self._waiting)] = dosages
+    def add(
+        self,
+        dosages: np.ndarray,
+        regions: Sequence[int],
+        weights: np.ndarray,
+        missing: np.ndarray | slice = _NOBODY,
+        mean: float = 0.0,
+    ) -> None:
+        """Add a variant to regions.
+
+        Parameters
+        ----------
+        dosages
+            (n_people,).
+        regions, weights
+            Numbers of the regions; float64 (n_weightings,).
+        missing, mean
+            Which people have no dosage, and the one that they get.
+        """
+        row = self._dosages[len(self._waiting)]
+        row[:] = dosages
+        row[missing] = mean
         self._waiting.append((regions, weights))
         if len(self._waiting) == self._n_block:
             self.flush()

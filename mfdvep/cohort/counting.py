@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,7 @@ ALL_MISSING, NO_FREQUENCY, ABOVE_MAF = "all_missing", "no_frequency", "above_maf
 _REPORT_EVERY = 1000  # records
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """An ALT of the cohort that lies in a region.
 
     Attributes
@@ -217,10 +216,7 @@ class Pass:
         return USED if is_rare else ABOVE_MAF
 
     def _add(self, dosages: Dosages, regions: tuple[int, ...], weights: np.ndarray) -> None:
-        values = dosages.values
-        if dosages.n_missing:
-            values = np.where(np.isnan(values), dosages.mean, values.astype(np.float64))
-        self._sums.add(values, regions, weights)
+        self._sums.add(dosages.values, regions, weights, dosages.missing, dosages.mean)
 
     def _count(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,7 @@ COLUMNS = (
     "chrom", "pos", "id", "ref", "alt", "status", "frequency", "n_missing", "n_half_calls",
     "imputed", "regions",
 )  # fmt: skip
+_BUFFER = 1 << 16  # bytes
 
 
 class VariantTable:
@@ -37,7 +39,8 @@ class VariantTable:
         self._n_weightings = len(weightings)
         self._raw = path.open("wb")
         # without name and time, so that equal tables are equal files
-        self._file = gzip.GzipFile("", "wb", compresslevel=4, fileobj=self._raw, mtime=0)
+        packed = gzip.GzipFile("", "wb", compresslevel=4, fileobj=self._raw, mtime=0)
+        self._file = BufferedWriter(packed, _BUFFER)  # type: ignore[arg-type]
         self._line([*COLUMNS, *(one.name for one in weightings)])
 
     def __enter__(self) -> VariantTable:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cyvcf2
 import numpy as np
@@ -18,19 +17,19 @@ FIELDS = ("GT", "DS", "GP")
 NO_FIELD, GP_MULTIALLELIC = "no_field", "gp_multiallelic"
 _N_FIXED = 9  # columns before those of the people
 _MISSING = -1  # what cyvcf2 has for "."; beyond a person's ploidy it has -2
+_NOBODY = np.empty(0, dtype=np.int64)
 _SLACK = 1e-3  # a dosage that was written with three places
 
 
-@dataclass(frozen=True, slots=True)
-class Dosages:
+class Dosages(NamedTuple):
     """What n people have of one ALT.
 
     Attributes
     ----------
     values
         float32 (n,), copies of the ALT, 0 to the ploidy; NaN for a person who was not called.
-    n_missing
-        People who were not called, those of half calls too.
+    missing
+        int64: which people were not called, those of half calls too.
     n_half
         People with a half call such as 0/., who count as not called.
     mean
@@ -40,10 +39,15 @@ class Dosages:
     """
 
     values: np.ndarray
-    n_missing: int
+    missing: np.ndarray
     n_half: int
     mean: float
     frequency: float
+
+    @property
+    def n_missing(self) -> int:
+        """How many people were not called."""
+        return len(self.missing)
 
 
 class Genotypes:
@@ -231,9 +235,9 @@ class CohortRecord:
         return of(self._values, allele)
 
     def _read(self) -> np.ndarray:
-        """Return alleles (n, ploidy), DS (n, ALTs), or GP (n, genotypes)."""
+        """Return calls (n, ploidy + 1), DS (n, ALTs), or GP (n, genotypes)."""
         if self._field == "GT":
-            values = self._record.genotype.array()[:, :-1]  # the last tells the phase
+            values = self._record.genotype.array()
         else:
             values = self._record.format(self._field)
         if values is None or len(values) != self._n_people or values.dtype.kind not in "if":
@@ -247,7 +251,8 @@ class CohortRecord:
         with np.errstate(invalid="ignore"):
             if (wrong := (found < 0) | (found > 2 + _SLACK)).any():
                 raise self._wrong(f"DS is {found[wrong][0]:g}, expected 0 to 2")
-        return _dosages(found, np.isnan(found), 2.0)
+        missing = np.flatnonzero(np.isnan(found))
+        return _dosages(found, missing, 2.0 * (len(found) - len(missing)))
 
     def _of_gp(self, values: np.ndarray, allele: int) -> Dosages:
         is_missing = np.isnan(values[:, :2]).any(axis=1)
@@ -260,41 +265,42 @@ class CohortRecord:
                 f"GP sums to {total[wrong][0]:g}, expected probabilities, which sum to 1 (before "
                 "VCF 4.3 GP was phred-scaled)"
             )
-        found = (values[:, 1] + 2 * both).astype(np.float32)
-        found[is_missing] = np.nan
-        return _dosages(found, is_missing, np.where(is_haploid, 1.0, 2.0))
+        n_alleles = float(np.where(is_haploid, 1, 2)[~is_missing].sum())
+        return _dosages(values[:, 1] + 2 * both, np.flatnonzero(is_missing), n_alleles)
 
     def _wrong(self, what: str) -> InputError:
         return InputError(f"{self._path}: {self.chrom}:{self.pos}: {what}")
 
 
-def _of_gt(alleles: np.ndarray, allele: int) -> Dosages:
-    """Return the dosages of alleles (n, ploidy)."""
-    found = np.zeros(len(alleles), dtype=np.float32)
-    for column in alleles.T:  # two of them, and not the people
-        found += column == allele
-    if alleles.min(initial=0) >= 0:
-        return _dosages(found, None, float(alleles.shape[1]))
-    ploidy = (alleles > -2).sum(axis=1)
-    n_unknown = (alleles == _MISSING).sum(axis=1)
-    is_missing = (n_unknown > 0) | (ploidy == 0)
-    found[is_missing] = np.nan
-    n_half = int(np.count_nonzero((n_unknown > 0) & (n_unknown < ploidy)))
-    return _dosages(found, is_missing, ploidy, n_half)
+def _of_gt(calls: np.ndarray, allele: int) -> Dosages:
+    """Return the dosages of calls (n, ploidy + 1), whose last column, the phase, is 0 or 1."""
+    # all people at once, and one after the other only the columns of the ploidy, which are few
+    is_allele = (calls == allele).view(np.int8)
+    copies = is_allele[:, 0]
+    for column in range(1, calls.shape[1] - 1):
+        copies = copies + is_allele[:, column]
+    n_alleles = len(calls) * (calls.shape[1] - 1)
+    negative = np.flatnonzero(calls < 0)
+    if not len(negative):
+        return _dosages(copies, _NOBODY, n_alleles)
+    rows = negative // calls.shape[1]  # ascending
+    is_new = np.ones(len(rows), dtype=bool)
+    is_new[1:] = rows[1:] != rows[:-1]
+    rows = rows[is_new]
+    alleles = calls[rows, :-1]
+    is_missing = (alleles == _MISSING).any(axis=1) | (alleles[:, 0] < 0)
+    n_known = (alleles[is_missing] >= 0).sum(axis=1)
+    n_alleles -= len(negative) + int(n_known.sum())
+    return _dosages(copies, rows[is_missing], n_alleles, int(np.count_nonzero(n_known)))
 
 
-def _dosages(
-    values: np.ndarray, is_missing: np.ndarray | None, ploidy: np.ndarray | float, n_half: int = 0
-) -> Dosages:
-    """Return dosages (n,) with their frequency; ploidy is of each person, or of all."""
-    n_missing = 0 if is_missing is None else int(np.count_nonzero(is_missing))
-    n_called = len(values) - n_missing
-    if not n_called:
-        return Dosages(values, n_missing, n_half, np.nan, np.nan)
-    called = values if not n_missing else values[~is_missing]  # type: ignore[operator]
-    total = float(called.sum(dtype=np.float64))
-    if isinstance(ploidy, np.ndarray):
-        n_alleles = float(ploidy.sum() if not n_missing else ploidy[~is_missing].sum())  # type: ignore[operator]
-    else:
-        n_alleles = ploidy * n_called
-    return Dosages(values, n_missing, n_half, total / n_called, total / n_alleles)
+def _dosages(values: np.ndarray, missing: np.ndarray, n_alleles: float, n_half: int = 0) -> Dosages:
+    """Return dosages (n,) with their frequency among n_alleles; missing ones may have any value."""
+    found = values.astype(np.float32)
+    n_called = len(found) - len(missing)
+    found[missing] = 0
+    total = float(found.sum(dtype=np.float64))
+    found[missing] = np.nan
+    if not n_called or not n_alleles:
+        return Dosages(found, missing, n_half, np.nan, np.nan)
+    return Dosages(found, missing, n_half, total / n_called, total / n_alleles)

@@ -60,16 +60,20 @@ def burdens(
         chrom, pos, _, ref, alts = fields[:5]
         for allele, alt in enumerate(alts.split(","), start=1):
             found = weights.get((chrom, int(pos), ref, alt))
-            if found is None:
+            inside = [
+                i
+                for i, stretches in enumerate(regions.values())
+                if any(
+                    contig == chrom and lies_in(int(pos), ref, alt, start, end)
+                    for contig, start, end in stretches
+                )
+            ]
+            if found is None or not inside:
                 continue
             values, frequency = dosages_of(fields, allele)
             if not min(frequency, 1 - frequency) <= maf_max:
                 continue
             values = np.where(np.isnan(values), np.nanmean(values), values)
-            for i, stretches in enumerate(regions.values()):
-                if any(
-                    contig == chrom and lies_in(int(pos), ref, alt, start, end)
-                    for contig, start, end in stretches
-                ):
-                    out[:, i] += values[:, None] * found
+            for i in inside:
+                out[:, i] += values[:, None] * found
     return out.reshape(len(out), -1)
