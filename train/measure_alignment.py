@@ -41,6 +41,7 @@ WEIGHTS = {"weighted": "biological", "unweighted": "unweighted"}
 # world -> (simulation, settings, images, seeds)
 WORLDS: dict[str, tuple[dict[str, Any], dict[str, Any], str, int]] = {
     "effect-weighted": ({}, {}, "embeddings", 10),
+    "effect-weighted, 8000 people": ({"people": 8000}, {}, "embeddings", 10),
     "unweighted": ({"causal": "unweighted"}, {}, "embeddings", 10),
     "not heritable": ({"h2": 0.0}, {}, "embeddings", 20),
     "not heritable, not adjusted": ({"h2": 0.0}, {"adjust": "none"}, "embeddings", 5),

@@ -162,6 +162,19 @@ def test_what_cannot_be(tmp_path, data, run):
     assert not (tmp_path / "run").exists()
 
 
+def test_few_families_have_no_interval(tmp_path, run):
+    few = write_inputs(tmp_path / "few", make_cohort(people=40, seed=3, maf_max=0.05))
+    assert run(*training(few, tmp_path / "run"))[0] == 0
+    code, out, err = run("align", "evaluate", str(tmp_path / "run"), "--permutations", "1000", "-q",
+                         "-o", str(tmp_path / "evaluation"))  # fmt: skip
+    assert code == 0, err
+    assert "nan" not in out
+    assert rows(tmp_path / "evaluation" / "retrieval.tsv")[0]["low"] == ""
+    code, out, err = run("align", "explain", str(tmp_path / "run"), "-q", "-o", str(tmp_path / "w"))
+    assert (code, err) == (0, "")
+    assert "nan" not in out
+
+
 @pytest.mark.parametrize("command", ["train", "evaluate", "explain"])
 def test_help_has_an_example(run, command):
     code, out, _ = run("align", command, "--help")

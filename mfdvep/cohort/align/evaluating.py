@@ -120,7 +120,12 @@ def evaluate(
         "mfdvep": __version__,
         "command": command,
         "model": {key: model.about[key] for key in ("command", "inputs", "best_epoch")},
-        "counts": {**held.counts, "phenotypes": known, "beyond_most_people": n_left},
+        "counts": {
+            **held.counts,
+            "phenotypes": known,
+            "beyond_most_people": n_left,
+            "too_few_to_retrieve": sorted({*_names(model)} - {row["modality"] for row in found}),
+        },
         "options": {**vars(options), "most_people": _MOST},
     }
     return Evaluation(found, probes, differences, about)
@@ -138,8 +143,7 @@ def _retrieval(
 ) -> list[Row]:
     """Return the rows of each modality that two people have, and of all where there are more."""
     image, genetics = compared(model.aligner, held.arrays, rows)
-    names = model.preparation.names[1 : 1 + len(genetics)]
-    cases = [(name, [own]) for name, own in zip(names, genetics, strict=True)]
+    cases = [(name, [own]) for name, own in zip(_names(model), genetics, strict=True)]
     if len(cases) > 1:
         cases.append((ALL, list(genetics)))
     families = np.asarray(held.people.families)[rows]
@@ -156,6 +160,11 @@ def _retrieval(
             each = retrieval(values, families[has], n_permutations=options.n_permutations, rng=rng)
             found += [{"modality": name, "direction": direction, **row} for row in each]
     return found
+
+
+def _names(model: AlignedModel) -> tuple[str, ...]:
+    """Return the names of the genetic modalities."""
+    return model.preparation.names[1 : 1 + len(model.preparation.genetics)]
 
 
 def _phenotype(file: str, column: str, held: HeldOut) -> tuple[str, np.ndarray]:

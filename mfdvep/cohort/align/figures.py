@@ -125,6 +125,9 @@ def association_figure(modalities: tuple[ModalityExplanation, ...]) -> Figure:
     figure, (panels,) = new_grid(0.6 + 3.4 * len(modalities), 3.3, columns=len(modalities))
     for axes, own in zip(panels, modalities, strict=True):
         p = own.associations.p[np.isfinite(own.associations.p)]
+        if not len(p):
+            axes.set_title(f"{own.name}: no column varies", fontsize=9)
+            continue
         seen = -np.log10(np.maximum(np.sort(p), 1e-300))
         expected = -np.log10((np.arange(len(p)) + 0.5) / len(p))
         axes.plot([0, expected.max()], [0, expected.max()], color=GREY, linewidth=0.8)
@@ -132,7 +135,7 @@ def association_figure(modalities: tuple[ModalityExplanation, ...]) -> Figure:
         axes.axhline(-np.log10(0.05 / len(p)), color=BLACK, linewidth=0.8, linestyle=":")
         k = np.unravel_index(np.nanargmin(own.associations.p), own.associations.p.shape)
         axes.annotate(
-            f"{shortened(own.tested[k[1]], 24)}, component {k[0] + 1}", (expected[0], seen[0]),
+            f"{shortened(own.tested[k[1]], 30)}, component {k[0] + 1}", (expected[0], seen[0]),
             xytext=(4, 5), textcoords="offset points", ha="right", va="bottom", fontsize=7.5,
         )  # fmt: skip
         axes.set_ylim(top=1.1 * max(seen[0], -np.log10(0.05 / len(p))))

@@ -70,8 +70,8 @@ class Preparation:
         Raises
         ------
         InputError
-            Covariates are to be used, and there are none, or more than training people; no
-            training person has a modality.
+            Covariates are to be used, and there are none, or more than training people; fewer
+            than 2 training people have a modality, or nothing of it varies among them.
         """
         covariates, design = None, None
         used = inputs.covariates if adjust != NONE else None
@@ -94,6 +94,11 @@ class Preparation:
                 )
             taken = None if design is None else design[has]
             scalings.append(Scaling.fit(table.values[own[rows][has]], taken))
+            if scalings[-1].flat.all():
+                raise InputError(
+                    f"{table.path}: none of its {len(table.columns)} columns varies among the "
+                    f"{has.sum()} training people who have it, beyond the covariates; give others"
+                )
         tables = [inputs.images, *inputs.genetics, *([] if used is None else [used])]
         return cls(
             adjust=adjust,

@@ -114,7 +114,7 @@ def evaluation_lines(found: Evaluation) -> list[str]:
     head = ["Held-out people's own pairs", "", "found", "95 %", "by chance", "null 99.9 %", "p"]
     lines = [head] + [
         [row["modality"], f"{row['direction']}, {row['measure']}", percent(row["value"]),
-         interval(row["low"], row["high"], text=percent), percent(row["chance"]),
+         interval(_known(row["low"]), _known(row["high"]), text=percent), percent(row["chance"]),
          percent(row["null_999"]), probability(row["p"])]
         for row in found.retrieval
     ]  # fmt: skip
@@ -136,7 +136,11 @@ def explanation_lines(found: Explanation) -> list[str]:
     for own in found.modalities:
         rows = [row for row in importance_rows(found, "genes") if row["modality"] == own.name]
         table = [[f"{own.name}: region", "carries", "95 %"]] + [
-            [row["name"], number(row["mean_absolute"]), interval(row["low"], row["high"])]
+            [
+                row["name"],
+                number(row["mean_absolute"]),
+                interval(_known(row["low"]), _known(row["high"])),
+            ]
             for row in rows[:_SHOWN_GENES]
         ]
         best = next(r for r in association_rows(found) if r["modality"] == own.name)

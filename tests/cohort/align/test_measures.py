@@ -19,8 +19,11 @@ from statsmodels.stats.multitest import multipletests
 from mfdvep.cohort.align.association import associate, inflation, principal_components
 from mfdvep.cohort.align.attribution import attributions, gene_of, importance
 from mfdvep.cohort.align.encoders import Aligner
+from mfdvep.cohort.align.explaining import Explanation, ModalityExplanation
+from mfdvep.cohort.align.figures import explanation_figures
 from mfdvep.cohort.align.preparing import Arrays
 from mfdvep.cohort.align.probing import measure_of, probe
+from mfdvep.cohort.align.reports import explanation_lines, inflation_rows
 from mfdvep.cohort.align.retrieval import ranks_of, retrieval, similarity_of
 from mfdvep.errors import InputError
 
@@ -232,3 +235,14 @@ def test_importance_of_columns_and_of_regions():
     assert genes.low[0] < 2 < genes.high[0]
     assert genes.low[1] == genes.high[1] == 2
     assert genes.order.tolist() == [0, 1]
+
+
+def test_figures_of_nothing_that_varies():
+    flat = importance(np.zeros((40, 2)), ["A", "B"], alone(40), rng=np.random.default_rng(0))
+    tests = associate(np.random.default_rng(0).normal(size=(40, 2)), np.ones((40, 2)))
+    own = ModalityExplanation("burdens", 40, flat, flat, ("A", "B"), tests)
+    figures = explanation_figures(Explanation((own,), np.array([0.7, 0.3]), {}))
+    assert figures["associations"].axes[0].get_title() == "burdens: no column varies"
+    found = Explanation((own,), np.array([0.7, 0.3]), {})
+    assert explanation_lines(found)[-1].endswith("p not defined")
+    assert [row["n_tests"] for row in inflation_rows(found)] == [0, 0]

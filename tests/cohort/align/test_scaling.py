@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -81,6 +83,11 @@ def test_what_does_not_fit_is_refused():
         )
     with pytest.raises(InputError, match="2 training people for 1 covariates"):
         Preparation.fit(inputs, people, np.arange(2), adjust="residualise")
+    one = replace(inputs.genetics[0], values=inputs.genetics[0].values * 0 + 3)
+    with pytest.raises(InputError, match="none of its 2 columns varies among the 10 training"):
+        Preparation.fit(
+            replace(inputs, genetics=(one,)), people, np.arange(10), adjust="residualise"
+        )
     with pytest.raises(InputError, match="genetics named prs; the model was trained with burdens"):
         made.fitting(Inputs(inputs.images, (table("a", [[1]], name="prs"),), inputs.covariates))
     with pytest.raises(InputError, match=r"images of \(2,\); the model was trained with \(3,\)"):
