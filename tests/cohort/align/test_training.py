@@ -244,6 +244,12 @@ def test_nothing_heritable_is_within_chance(tmp_path):
 def test_refusals(tmp_path, inputs, run, data):
     with pytest.raises(InputError, match="image encoder cnn, but the images are 64 columns"):
         AlignTrainer(inputs, replace(SMALL, image_encoder="cnn"), tmp_path / "a", device="cpu")
+    small = replace(inputs.images, columns=(), values=inputs.images.values[:, None, :4, None])
+    with pytest.raises(InputError, match=r"images of \(1, 4, 1\); expected at least 8 x 8"):
+        AlignTrainer(
+            replace(inputs, images=small), replace(SMALL, image_encoder="cnn"), tmp_path / "a",
+            device="cpu",
+        )  # fmt: skip
     with pytest.raises(InputError, match="needs covariates"):
         AlignTrainer(Inputs(inputs.images, inputs.genetics), SMALL, tmp_path / "a", device="cpu")
     with pytest.raises(InputError, match="people 'both'; expected inner, outer"):
