@@ -197,7 +197,7 @@ def test_new_people_are_held_out_but_for_relatives(run, inputs):
 )  # fmt: skip
 def test_encoders_and_precision(tmp_path, data, changes):
     images = read_inputs(data, images="images")
-    trainer = train(tmp_path / "a", images, replace(SMALL, epochs=12, patience=0, **changes))
+    trainer = train(tmp_path / "a", images, replace(SMALL, epochs=25, patience=0, **changes))
     lines = (tmp_path / "a" / "log.jsonl").read_text().splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
     n = np.ceil((trainer.splits == "train").sum() / 3)  # people of a batch
