@@ -12,6 +12,7 @@ from mfdvep.cli.progress import progress_bar
 from mfdvep.wording import plural
 
 _PATH = click.Path(path_type=Path)
+_UNKNOWN = ("not_in_scores", "other_alleles", "swapped")  # reasons why an ALT has no score
 
 
 @click.command()
@@ -132,6 +133,13 @@ def _show(output: Path, stats: dict[str, Any]) -> None:
         f"regions: {regions['with_variants']:,} of {n_regions:,} have an ALT that counts; "
         f"{regions['on_contigs_without_records']:,} more on contigs without a record",
     ]
+    unknown = sum(alts["left_out"].get(name, 0) for name in _UNKNOWN)
+    n_inside = alts["alts"] - alts["left_out"].get("in_no_region", 0)
+    if 2 * unknown > n_inside:
+        lines.append(
+            f"note: {unknown:,} of {n_inside:,} ALTs in regions are not in the scores; are both of "
+            "one assembly? -f GENOME checks it"
+        )
     if of_used["alt_is_major"]:
         lines.append(
             f"note: {of_used['alt_is_major']:,} of them are the common allele, so that carriers of "

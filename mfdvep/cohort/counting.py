@@ -13,7 +13,8 @@ from mfdvep.cohort.accumulator import Accumulator
 from mfdvep.cohort.region_set import RegionSet
 from mfdvep.cohort.score_index import ScoreIndex
 from mfdvep.cohort.spelling import Speller, span
-from mfdvep.genomics.genotypes import CohortRecord, Dosages, Genotypes
+from mfdvep.genomics.dosages import Dosages
+from mfdvep.genomics.genotypes import CohortRecord, Genotypes
 from mfdvep.genomics.variants import VariantStatus, spelling_status
 
 USED = "used"

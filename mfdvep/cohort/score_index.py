@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,28 +75,27 @@ class ScoreIndex:
                     "--matrix and --quantiles"
                 )
         variants = scores.variants()
-        rows, keys = _in_regions(variants, regions, speller)
-        status = [variants.status[row] for row in rows.tolist()]
-        is_ok = np.array([one == VariantStatus.OK for one in status], dtype=bool)
-        weights = _weights(scores, rows[is_ok], tracks, weightings, over, progress)
-        of_all = np.full((len(rows), len(weightings)), np.nan)
-        of_all[is_ok] = weights
-        kept = _first_of_each(keys, is_ok, of_all, rows, scores.path)
-        self.weights = of_all[kept]
-        self._status = [status[i] for i in kept]
-        self._refs, self._alts = [keys[i][2] for i in kept], [keys[i][3] for i in kept]
-        contigs = np.array([keys[i][0] for i in kept], dtype=object)
-        positions = np.array([keys[i][1] for i in kept], dtype=np.int64)
-        self._places: dict[str, tuple[int, np.ndarray]] = {}  # contig -> its first row, positions
-        for contig in dict.fromkeys(contigs.tolist()):
-            own = np.flatnonzero(contigs == contig)  # one after the other, see `_first_of_each`
-            self._places[contig] = int(own[0]), positions[own]
         unscored = Counter(one for one in variants.status if one != VariantStatus.OK)
+        events = _in_regions(variants, regions, speller)
+        n_rows = len(variants.status)
+        del variants
+        is_ok = np.array([one == VariantStatus.OK for one in events.status], dtype=bool)
+        weights = np.full((len(events.rows), len(weightings)), np.nan)
+        weights[is_ok] = _weights(scores, events.rows[is_ok], tracks, weightings, over, progress)
+        kept = _first_of_each(events, is_ok, weights, scores.path)
+        self.weights = weights[kept]
+        self._status = [events.status[i] for i in kept]
+        self._refs, self._alts = [events.refs[i] for i in kept], [events.alts[i] for i in kept]
+        codes, positions = events.codes[kept], events.positions[kept]
+        self._places: dict[str, tuple[int, np.ndarray]] = {}  # contig -> its first row, positions
+        for code, contig in enumerate(events.contigs):
+            first, end = np.searchsorted(codes, [code, code + 1]).tolist()
+            self._places[contig] = first, positions[first:end]
         n_events = sum(one == VariantStatus.OK for one in self._status)
         self.counts: dict[str, Any] = {
-            "rows": len(variants.status),
+            "rows": n_rows,
             "unscored": dict(sorted(unscored.items())),
-            "in_no_region": len(variants.status) - unscored.total() - int(is_ok.sum()),
+            "in_no_region": n_rows - unscored.total() - int(is_ok.sum()),
             "repeated": int(is_ok.sum()) - n_events,
             "events": n_events,
         }
@@ -127,19 +128,41 @@ class ScoreIndex:
         return -1, reason
 
 
-def _in_regions(
-    variants: VariantColumns, regions: RegionSet, speller: Speller
-) -> tuple[np.ndarray, list[Key]]:
-    """Return the rows that are spelled with letters and lie in a region, and their keys."""
-    rows, keys = [], []
+@dataclass(frozen=True)
+class _Events:
+    """The n rows that are spelled with letters and lie in a region, by what they change.
+
+    A column each, not a key each, which would take twice the memory.
+    """
+
+    rows: np.ndarray  # int64 (n,), of the scores
+    contigs: tuple[str, ...]
+    codes: np.ndarray  # int32 (n,), of the contigs
+    positions: np.ndarray  # int64 (n,)
+    refs: list[str]
+    alts: list[str]
+    status: list[str]
+
+
+def _in_regions(variants: VariantColumns, regions: RegionSet, speller: Speller) -> _Events:
+    rows, codes, positions = array("q"), array("i"), array("q")
+    number: dict[str, int] = {}
+    refs: list[str] = []
+    alts: list[str] = []
     columns = (variants.chrom, variants.pos.tolist(), variants.ref, variants.alt)
     for row, spelling in enumerate(zip(*columns, strict=True)):
-        if spelling_status(*spelling[2:]) == VariantStatus.OK:
-            key = speller.key(*spelling)
-            if regions.of(key[0], *span(key)):
-                rows.append(row)
-                keys.append(key)
-    return np.array(rows, dtype=np.int64), keys
+        if spelling_status(*spelling[2:]) != VariantStatus.OK:
+            continue
+        key = speller.key(*spelling)
+        if regions.of(key[0], *span(key)):
+            rows.append(row)
+            codes.append(number.setdefault(key[0], len(number)))
+            positions.append(key[1])
+            refs.append(key[2])
+            alts.append(key[3])
+    status = [variants.status[row] for row in rows]
+    of_row, of_contig, of_place = map(np.array, (rows, codes, positions))
+    return _Events(of_row, tuple(number), of_contig, of_place, refs, alts, status)
 
 
 def _weights(
@@ -169,21 +192,27 @@ def _weights(
 
 
 def _first_of_each(
-    keys: Sequence[Key], is_ok: np.ndarray, weights: np.ndarray, rows: np.ndarray, path: str
-) -> list[int]:
+    events: _Events, is_ok: np.ndarray, weights: np.ndarray, path: str
+) -> np.ndarray:
     """Return the first of each event, one that was scored before others, by contig and position."""
-    order = sorted(range(len(keys)), key=lambda i: (keys[i], not is_ok[i]))
-    kept: list[int] = []
-    for i in order:
-        if not kept or keys[kept[-1]] != keys[i]:
-            kept.append(i)
+    order = np.lexsort((~is_ok, events.positions, events.codes))
+    codes, positions = events.codes[order], events.positions[order]
+    is_new = np.ones(len(order), dtype=bool)  # another place than the one before
+    is_new[1:] = (codes[1:] != codes[:-1]) | (positions[1:] != positions[:-1])
+    is_first = np.ones(len(order), dtype=bool)
+    here: dict[tuple[str, str], int] = {}
+    for at, (i, new) in enumerate(zip(order.tolist(), is_new.tolist(), strict=True)):
+        if new:
+            here.clear()
+        first = here.setdefault((events.refs[i], events.alts[i]), i)
+        if first == i:
             continue
-        first = kept[-1]
+        is_first[at] = False
         if is_ok[i] and not np.allclose(weights[i], weights[first], rtol=_RTOL, atol=_ATOL):
-            contig, pos, ref, alt = keys[i]
+            place = f"{events.contigs[events.codes[i]]}:{events.positions[i]}"
             raise InputError(
-                f"{path}: rows {rows[first] + 1} and {rows[i] + 1} are one event, {contig}:{pos} "
-                f"{ref or '-'}>{alt or '-'}, with the weights {weights[first].tolist()} and "
-                f"{weights[i].tolist()}; leave one out"
+                f"{path}: rows {events.rows[first] + 1} and {events.rows[i] + 1} are one event, "
+                f"{place} {events.refs[i] or '-'}>{events.alts[i] or '-'}, with the weights "
+                f"{weights[first].tolist()} and {weights[i].tolist()}; leave one out"
             )
-    return kept
+    return order[is_first]

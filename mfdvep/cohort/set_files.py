@@ -27,7 +27,7 @@ _Member = tuple[str, str, int]  # id for regenie, id for SAIGE, number of its we
 class SetFiles:
     """Collects the ALTs that count, by region and contig, and writes them.
 
-    Memory: some 300 bytes an ALT.
+    Memory: some 350 bytes an ALT and region.
 
     Parameters
     ----------

@@ -4,50 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cyvcf2
 import numpy as np
 
 from mfdvep.errors import InputError
+from mfdvep.genomics.dosages import OF_FIELD, Dosages
 from mfdvep.genomics.vcf import open_vcf
 
-FIELDS = ("GT", "DS", "GP")
+FIELDS = tuple(OF_FIELD)
 """The fields that dosages are read from, in the order in which one is chosen."""
 NO_FIELD, GP_MULTIALLELIC = "no_field", "gp_multiallelic"
 _N_FIXED = 9  # columns before those of the people
-_MISSING = -1  # what cyvcf2 has for "."; beyond a person's ploidy it has -2
-_NOBODY = np.empty(0, dtype=np.int64)
-_SLACK = 1e-3  # a dosage that was written with three places
-
-
-class Dosages(NamedTuple):
-    """What n people have of one ALT.
-
-    Attributes
-    ----------
-    values
-        float32 (n,), copies of the ALT, 0 to the ploidy; NaN for a person who was not called.
-    missing
-        int64: which people were not called, those of half calls too.
-    n_half
-        People with a half call such as 0/., who count as not called.
-    mean
-        Of the called people; NaN where there is none.
-    frequency
-        Of the ALT among the alleles of the called people; NaN where there is none.
-    """
-
-    values: np.ndarray
-    missing: np.ndarray
-    n_half: int
-    mean: float
-    frequency: float
-
-    @property
-    def n_missing(self) -> int:
-        """How many people were not called."""
-        return len(self.missing)
 
 
 class Genotypes:
@@ -231,8 +200,12 @@ class CohortRecord:
         """
         if self._values is None:
             self._values = self._read()
-        of = {"GT": _of_gt, "DS": self._of_ds, "GP": self._of_gp}[self._field]
-        return of(self._values, allele)
+        if self._field == "DS" and self._values.shape[1] != len(self.alts):
+            raise self._wrong(f"{self._values.shape[1]} values of DS for {len(self.alts)} ALTs")
+        try:
+            return OF_FIELD[self._field](self._values, allele)
+        except ValueError as error:
+            raise self._wrong(str(error)) from error
 
     def _read(self) -> np.ndarray:
         """Return calls (n, ploidy + 1), DS (n, ALTs), or GP (n, genotypes)."""
@@ -244,63 +217,5 @@ class CohortRecord:
             raise self._wrong(f"{self._field} cannot be read; is it numbers in the header?")
         return values if self._rows is None else values[self._rows]
 
-    def _of_ds(self, values: np.ndarray, allele: int) -> Dosages:
-        if values.shape[1] != len(self.alts):
-            raise self._wrong(f"{values.shape[1]} values of DS for {len(self.alts)} ALTs")
-        found = values[:, allele - 1].astype(np.float32)
-        with np.errstate(invalid="ignore"):
-            if (wrong := (found < 0) | (found > 2 + _SLACK)).any():
-                raise self._wrong(f"DS is {found[wrong][0]:g}, expected 0 to 2")
-        missing = np.flatnonzero(np.isnan(found))
-        return _dosages(found, missing, 2.0 * (len(found) - len(missing)))
-
-    def _of_gp(self, values: np.ndarray, allele: int) -> Dosages:
-        is_missing = np.isnan(values[:, :2]).any(axis=1)
-        both = values[:, 2] if values.shape[1] > 2 else np.full(len(values), np.nan)
-        is_haploid = np.isnan(both)
-        both = np.where(is_haploid, 0, both)
-        total = (values[:, 0] + values[:, 1] + both)[~is_missing]
-        if (wrong := np.abs(total - 1) > 0.05).any():
-            raise self._wrong(
-                f"GP sums to {total[wrong][0]:g}, expected probabilities, which sum to 1 (before "
-                "VCF 4.3 GP was phred-scaled)"
-            )
-        n_alleles = float(np.where(is_haploid, 1, 2)[~is_missing].sum())
-        return _dosages(values[:, 1] + 2 * both, np.flatnonzero(is_missing), n_alleles)
-
     def _wrong(self, what: str) -> InputError:
         return InputError(f"{self._path}: {self.chrom}:{self.pos}: {what}")
-
-
-def _of_gt(calls: np.ndarray, allele: int) -> Dosages:
-    """Return the dosages of calls (n, ploidy + 1), whose last column, the phase, is 0 or 1."""
-    # all people at once, and one after the other only the columns of the ploidy, which are few
-    is_allele = (calls == allele).view(np.int8)
-    copies = is_allele[:, 0]
-    for column in range(1, calls.shape[1] - 1):
-        copies = copies + is_allele[:, column]
-    n_alleles = len(calls) * (calls.shape[1] - 1)
-    negative = np.flatnonzero(calls < 0)
-    if not len(negative):
-        return _dosages(copies, _NOBODY, n_alleles)
-    rows = negative // calls.shape[1]  # ascending
-    is_new = np.ones(len(rows), dtype=bool)
-    is_new[1:] = rows[1:] != rows[:-1]
-    rows = rows[is_new]
-    alleles = calls[rows, :-1]
-    is_missing = (alleles == _MISSING).any(axis=1) | (alleles[:, 0] < 0)
-    n_known = (alleles[is_missing] >= 0).sum(axis=1)
-    n_alleles -= len(negative) + int(n_known.sum())
-    return _dosages(copies, rows[is_missing], n_alleles, int(np.count_nonzero(n_known)))
-
-
-def _dosages(values: np.ndarray, missing: np.ndarray, n_alleles: float, n_half: int = 0) -> Dosages:
-    """Return dosages (n,) with their frequency among n_alleles; missing ones may have any value."""
-    found = values.astype(np.float32)
-    n_called = len(found) - len(missing)
-    found[missing] = 0
-    total = float(found.sum(dtype=np.float64))
-    found[missing] = np.nan
-    if not n_called or not n_alleles:
-        return Dosages(found, missing, n_half, np.nan, np.nan)
-    return Dosages(found, missing, n_half, total / n_called, total / n_alleles)

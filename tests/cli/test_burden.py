@@ -59,6 +59,14 @@ def test_swapped_alleles_and_major_alts_are_told(case):
     assert "note: 1 of them are the common allele" in done.stderr
 
 
+def test_scores_that_lack_most_alts_are_told(case):
+    assert "not in the scores" not in typed(case).stderr
+    case.cohort.write_text(case.cohort.read_text().replace("\t20\t", "\t21\t"))
+    case.cohort.write_text(case.cohort.read_text().replace("\t40\t", "\t41\t"))
+    done = typed(case, "--force")
+    assert "note: 3 of 4 ALTs in regions are not in the scores; are both of one" in done.stderr
+
+
 def test_an_error_is_one_line_and_leaves_nothing(case):
     command = [sys.executable, "-m", "mfdvep", "burden", case.cohort, case.scores]
     command += ["--regions", case.regions, "-o", case.output, "--maf-max", "0.01", "-q"]
