@@ -246,6 +246,8 @@ def test_only_the_command_line_prints(path):
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
         "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['align', 'train', '--help'], "
+        "standalone_mode=False)",
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(code):

@@ -28,6 +28,7 @@ from mfdvep.cohort.align.evaluating import EvaluationOptions, evaluate
 from mfdvep.cohort.align.explaining import explain
 from mfdvep.cohort.align.held_out import TEST, compared, hold_out, read_inputs
 from mfdvep.cohort.align.model_folder import AlignedModel, load
+from mfdvep.cohort.align.objective import pair_losses
 from mfdvep.cohort.align.people import Inputs
 from mfdvep.cohort.align.retrieval import ranks_of, similarity_of
 from mfdvep.cohort.align.settings import AlignSettings
@@ -107,19 +108,32 @@ def _associated(told: Any, cohort: Cohort) -> dict[str, int]:
 
 
 def _compare(aligned: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
-    """Return the mean percentile with weighted burdens less that with unweighted ones, paired."""
-    percentiles, families = {}, np.array([])
+    """Return by how much weighted burdens are better than unweighted ones for the same people.
+
+    The loss is that of training, among all held-out people: who has much to be told by counts more
+    than in the percentile.
+    """
+    found: dict[str, dict[str, np.ndarray]] = {"loss": {}, "percentile": {}}
+    families = np.array([])
     for name, (model, held) in aligned.items():
         rows = held.rows(TEST)
         image, genetics = compared(model.aligner, held.arrays, rows)
         ranks = np.diag(ranks_of(similarity_of(image, genetics)))
-        percentiles[name] = 1 - ranks / (len(rows) - 1)
+        found["percentile"][name] = 1 - ranks / (len(rows) - 1)
+        losses = pair_losses(
+            torch.from_numpy(image), torch.from_numpy(genetics[0]),
+            temperature=model.settings.temperature, weight=model.settings.image_weight,
+        )  # fmt: skip
+        found["loss"][name] = -losses.numpy()
         families = np.asarray(held.people.families)[rows]
-    each = percentiles["weighted"] - percentiles["unweighted"]
     names, family = np.unique(families, return_inverse=True)
     weights = bootstrap_weights(len(names), 2000, np.random.default_rng(0))[:, family]
-    low, high = percentile_interval(weights @ each / weights.sum(1), len(names))
-    return {"difference": each.mean(), "low": low, "high": high}
+    out = {}
+    for measure, own in found.items():
+        each = (own["weighted"] - own["unweighted"]).astype(np.float64)
+        low, high = percentile_interval(weights @ each / weights.sum(1), len(names))
+        out[measure] = {"difference": each.mean(), "low": low, "high": high}
+    return out
 
 
 def table(lines: list[dict[str, Any]]) -> Iterator[str]:
@@ -144,8 +158,9 @@ def table(lines: list[dict[str, Any]]) -> Iterator[str]:
         for i, row in enumerate(own[0]["probe"]):
             what = f"probe, {row['size']} labelled, {row['first']} less {row['second']}"
             yield f"  {what}: {_difference([line['probe'][i] for line in own])}"
-        found = _difference([line["compared"] for line in own])
-        yield f"  mean percentile, weighted less unweighted: {found}"
+        for measure in own[0]["compared"]:
+            found = _difference([line["compared"][measure] for line in own])
+            yield f"  weighted better than unweighted, {measure}: {found}"
         yield (
             f"  genes associated: planted {[line['associated']['planted'] for line in own]}, other "
             f"{[line['associated']['other'] for line in own]}; lambda "
