@@ -22,6 +22,21 @@ def md5(path: str | Path) -> str:
         return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
+def sampled(path: str | Path) -> str:
+    """Return a digest of the size of a file and of 64 blocks of it, spread evenly; quick.
+
+    It tells apart genomes of the same contigs, such as one whose repeats are masked, which differ
+    nearly everywhere; it does not see a single changed byte.
+    """
+    size = os.path.getsize(path)
+    found = hashlib.sha256(str(size).encode())
+    with open(path, "rb") as handle:
+        for number in range(64):
+            handle.seek(number * size // 64)
+            found.update(handle.read(4096))
+    return found.hexdigest()
+
+
 def check_outputs(
     outputs: Mapping[str, str | Path | None],
     inputs: Sequence[str | Path],

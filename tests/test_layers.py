@@ -15,6 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mfdvep"
 LEVELS = {
     "errors": 0,
     "files": 1,
+    "storage": 1,
+    "uris": 2,
     "averages": 1,
     "folders": 2,
     "plotting": 1,
@@ -123,10 +125,12 @@ ROOMS = {
     "anndata": {"cohort"},
     "ray": {"scoring.worker", "scoring.cluster"},
     "captum": {"interpret.gradients", "cohort.align.attribution"},
-    "safetensors": {"model", "cohort.align.model_folder"},
+    "safetensors": {"model", "expression.model", "cohort.align.model_folder"},
     "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
+        "storage",
+        "uris",
         "genomics.parquet_variants",
         "scoring.tables",
         "scoring.variant_file",
@@ -244,9 +248,12 @@ def test_only_the_command_line_prints(path):
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['explain-variant', '--help'], "
         "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['burden', '--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['align', 'train', '--help'], "
+        "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['expression', 'score', '--help'], "
         "standalone_mode=False)",
     ],
 )

@@ -18,6 +18,8 @@ export RAY_USAGE_STATS_ENABLED=0 # nothing is told to the makers of Ray
 # only who can read this user's home may use the cluster (Ray 2.52 and later)
 export RAY_AUTH_MODE=token
 ray get-auth-token --generate >/dev/null
+# since Slurm 22.05 srun does not take over what sbatch was told of CPUs
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 port=${RAY_PORT:-6379}
 mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${hosts[0]}
@@ -27,7 +29,10 @@ start=(ray start --block --num-cpus="$SLURM_CPUS_PER_TASK")
 
 srun --nodes=1 --ntasks=1 --nodelist="$head" \
 	"${start[@]}" --head --node-ip-address="$address" --port="$port" &
-until (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null; do sleep 1; done
+until (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null; do
+	kill -0 $! # else it has ended, and so does this
+	sleep 1
+done
 if ((${#hosts[@]} > 1)); then
 	srun --nodes=$((${#hosts[@]} - 1)) --ntasks=$((${#hosts[@]} - 1)) --exclude="$head" \
 		"${start[@]}" --address="$address:$port" &

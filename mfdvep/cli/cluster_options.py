@@ -38,7 +38,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--gpus-per-worker",
-            type=click.FloatRange(min=0),
+            type=click.FloatRange(0, 1),
             help="Of --ray; .5 lets two workers share a GPU.  [default: 1 if the cluster has GPUs]",
         ),
         click.option(
@@ -52,7 +52,8 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
             is_flag=False,
             flag_value="auto",
             help="Score on a Ray cluster that shares the files: HOST:PORT, ray://HOST:PORT, local "
-            "(this machine alone) or auto (RAY_ADDRESS, the cluster of this machine, or local). "
+            "(this machine alone) or auto (RAY_ADDRESS, what `ray start` began here, or local). "
+            "Outputs on object storage need no shared file system. "
             "The files are those of a run with as many --threads.",
         ),
     ):

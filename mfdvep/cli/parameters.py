@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from mfdvep.uris import is_uri
+
 _MOST_WINDOWS = 1 << 16  # more than any memory holds, but no overflow
+
+
+class Output(click.ParamType):
+    """A path, or a URI, which stays as it is typed."""
+
+    name = "PATH|URI"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str | Path:
+        return value if is_uri(str(value)) else Path(value)
 
 
 class Share(click.ParamType):
@@ -68,3 +80,8 @@ class Block(click.ParamType):
         except ValueError:
             pass
         self.fail(f"{value!r}: expected a number of bases, or contig", param, ctx)
+
+
+def comma_list(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
+    """Return the names of a comma list: the callback of an option."""
+    return tuple(filter(None, (name.strip() for name in value.split(","))))

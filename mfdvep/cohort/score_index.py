@@ -177,6 +177,8 @@ def _weights(
     out = np.ones((len(rows), len(weightings)))
     columns = slice(min(tracks), max(tracks) + 1)
     chosen = np.array(tracks) - min(tracks)
+    if progress is not None and len(rows):
+        progress(0, len(rows))
     for start in range(0, len(rows), _ROWS):
         part = rows[start : start + _ROWS]
         taken = np.zeros(len(scores), dtype=bool)

@@ -18,6 +18,7 @@ from mfdvep.genomics.bgzf import has_end
 from mfdvep.genomics.header import Declared
 from mfdvep.genomics.info import is_mfd
 from mfdvep.genomics.text import CODEC
+from mfdvep.storage import AnyPath
 
 Info = Sequence[tuple[str, str]]
 _END = '##INFO=<ID=END,Number=1,Type=Integer,Description="End of the variant">'
@@ -49,7 +50,7 @@ class BcfEncoder:
         The folder cannot be written to.
     """
 
-    def __init__(self, name: str | Path, header_lines: Sequence[str], folder: Path) -> None:
+    def __init__(self, name: str | AnyPath, header_lines: Sequence[str], folder: Path) -> None:
         self._name = name
         self._scratch, self._written = folder / "lines.vcf", folder / "lines.bcf"
         lines = [line.rstrip("\r") for line in header_lines]

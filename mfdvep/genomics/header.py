@@ -15,8 +15,12 @@ OWN = "mfdvep: "
 _FIELD = r'(?:[^",]|"(?:[^"\\]|\\.)*")*,'  # one of a header line's, with its comma
 _DECLARED = re.compile(rf"##(INFO|FILTER|FORMAT|contig)=<(?:{_FIELD})*?ID=([^,>]+)")
 _RUN_LINES = tuple(
-    f"##mfdvep{what}=" for what in ("Version", "Command", "Model", "Reference", "VirtualTrack")
-)
+    f"##mfdvep{what}="
+    for what in (
+        "Version", "Command", "Model", "Reference", "VirtualTrack", "ExpressionModel",
+        "MarkCalibration", "Genes",
+    )
+)  # fmt: skip
 
 
 def annotated_header(

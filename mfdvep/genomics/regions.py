@@ -162,12 +162,15 @@ class BedLine:
         0-based, half-open; the end at most 2^31 - 1.
     rest
         Fields after the third, as written; the first is the name, if there is one.
+    number
+        Of the line in its file, from 1.
     """
 
     chrom: str
     start: int
     end: int
     rest: tuple[str, ...]
+    number: int
 
 
 def bed_lines(path: str | Path) -> Iterator[BedLine]:
@@ -190,7 +193,7 @@ def bed_lines(path: str | Path) -> Iterator[BedLine]:
                     f"{text.name}:{number}: expected BED, CHROM START END with tabs and START not "
                     f"beyond END, found {line[:60]!r}"
                 )
-            yield BedLine(fields[0], start, min(end, TO_THE_END), tuple(fields[3:]))
+            yield BedLine(fields[0], start, min(end, TO_THE_END), tuple(fields[3:]), number)
 
 
 def _bed_numbers(fields: list[str]) -> Stretch:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from mfdvep.errors import InputError
@@ -22,6 +23,7 @@ Span = tuple[int, int | None]
 of the file."""
 
 _BLOCK = 1 << 16  # bytes of a bgzip block at most, inflated or not
+_SAMPLE = 16  # blocks whose lines are counted, a megabyte
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,10 @@ def cut(
     Parameters
     ----------
     n_records
-        About how many each is to hold; None makes one section, as an index does that does not
-        count records. The records of a stretch that one bin of the index covers, 16,384 bases
-        where there are many, stay together.
+        About how many each is to hold; None makes one section, as does the index of a BCF that
+        does not count records. Where that of a VCF does not (htsjdk's, of GATK and Picard), the
+        lines of its first blocks tell. The records of a stretch that one bin of the index covers,
+        16,384 bases where there are many, stay together.
     regions
         Only what may hold records that overlap them, and no section if nothing does.
     contigs
@@ -78,9 +81,13 @@ def cut(
         spans = list(_spans_of(read, names, regions))
     scale = _Scale(offsets, size, n_last)
     n = 1
-    if n_records is not None and read.n_records is not None:
-        length = sum(map(scale.length, spans))
-        n = max(1, round(read.n_records * length / scale.length(WHOLE.spans[0]) / n_records))
+    if n_records is not None:
+        n_all = read.n_records
+        if n_all is None and read.contigs and offsets:
+            n_all = _guessed(path, offsets[0], scale)
+        if n_all is not None:
+            length = sum(map(scale.length, spans))
+            n = max(1, round(n_all * length / scale.length(WHOLE.spans[0]) / n_records))
     return [Section(tuple(part)) for part in _shared_out(spans, offsets, scale, n)]
 
 
@@ -118,12 +125,33 @@ class _Scale:
 
 
 def _inflated_size(path: str | Path, block: int) -> int:
-    """Return how many bytes a block of a bgzip file holds; raises as `inflated` does."""
+    """Return how many bytes a block holds, or the first after it that is not empty; see `inflated`.
+
+    An index names an empty block, which `cat` leaves between files, for what comes after it.
+    """
     with open(path, "rb") as file:
-        size = len(next(inflated(file, block << 16, None), b""))
+        size = len(next(filter(None, inflated(file, block << 16, None)), b""))
     if not size:
         raise ValueError(f"no record at byte {block}")
     return size
+
+
+def _guessed(path: str | Path, first: int, scale: _Scale) -> int:
+    """Return about how many lines come from an offset on, by those of the blocks that begin there.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
+    try:
+        with open(path, "rb") as file:
+            blocks = islice(inflated(file, first, None), _SAMPLE)
+            n_lines = sum(data.count(b"\n") for data in blocks)
+            n_bytes = file.tell() - scale.at(first)
+    except DAMAGE as error:
+        raise InputError(f"{path}: damaged: {error}; get the file again") from error
+    return round(n_lines * scale.length((first, None)) / n_bytes)
 
 
 def _spans_of(index: Index, names: Sequence[str], regions: Regions) -> Iterator[Span]:

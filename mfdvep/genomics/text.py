@@ -120,6 +120,7 @@ class TextStream:
             Damaged; or the end is not where a line begins, so the offsets are of another file.
         """
         begun: list[bytes] = []  # of a line that goes over blocks
+        is_last = end is None
         try:
             with open(self.name, "rb") as file:
                 for data in inflated(file, start, end):
@@ -132,10 +133,12 @@ class TextStream:
                     for line in lines:
                         yield line.decode(**CODEC)
                     begun = [last]
+                if end is not None and any(begun):  # only the last line may have no newline
+                    is_last = not any(inflated(file, end, None))
         except (EOFError, OSError, ValueError, zlib.error) as error:
             raise InputError(f"{self.name}: damaged: {error}; get the file again") from error
         if last_line := b"".join(begun):
-            if end is not None:
+            if not is_last:
                 raise InputError(
                     f"{self.name}: its index is of another file; make it again: bcftools index -f "
                     f"{self.name}"

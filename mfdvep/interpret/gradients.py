@@ -17,11 +17,73 @@ from mfdvep.model.mfd import MFDModel
 from mfdvep.model.trunk import TOKEN_CHANNELS, WINDOW_TOKENS, encode_tokens
 
 
+class PathGradients:
+    """Gradients of B weighted sums of a function's outputs, and integrals of these along a path.
+
+    Integrated gradients come from captum, one row a pair of an input and a sum. The gradients on
+    the path are taken here, since all sums of an input share one pass of the function.
+
+    Parameters
+    ----------
+    function
+        (n, ...) -> (n, C).
+    weights
+        (B, C) float32.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor], weights: Tensor) -> None:
+        self._function, self._weights = function, weights
+        self._captum = IntegratedGradients(self._row_values)
+        self._captum.gradient_func = self._row_gradients
+
+    def integrated(self, inputs: Tensor, *, n_steps: int, at_once: int) -> Tensor:
+        """Return integrated gradients (n, B, ...) of inputs (n, ...), from all zeros on.
+
+        Parameters
+        ----------
+        n_steps
+            Points on the path, those of Gauss and Legendre.
+        at_once
+            Inputs on the path in one pass, at least n.
+        """
+        n_rows = len(self._weights)
+        found = self._captum.attribute(
+            inputs.repeat_interleave(n_rows, dim=0),
+            baselines=0.0,
+            n_steps=n_steps,
+            method="gausslegendre",
+            internal_batch_size=max(at_once, len(inputs)) * n_rows,
+        )
+        return found.detach().unflatten(0, (len(inputs), n_rows))
+
+    def times_input(self, inputs: Tensor) -> Tensor:
+        """Return gradient x input (n, B, ...) of inputs (n, ...)."""
+        rows = inputs.repeat_interleave(len(self._weights), dim=0)
+        found = self._row_gradients(inputs=(rows,))[0] * rows
+        return found.detach().unflatten(0, (len(inputs), len(self._weights)))
+
+    def _row_gradients(self, inputs: tuple[Tensor, ...], **_: object) -> tuple[Tensor]:
+        """Return the gradients (k m B, ...) of rows in which B neighbours are alike.
+
+        Called by captum with its steps' inputs: k steps of m inputs of B rows.
+        """
+        n_rows = len(self._weights)
+        distinct = inputs[0].detach()[::n_rows].requires_grad_()  # (k m, ...)
+        with torch.enable_grad():
+            sums = self._function(distinct) @ self._weights.T  # (k m, B)
+            each = [
+                torch.autograd.grad(sums[:, b].sum(), distinct, retain_graph=b < n_rows - 1)[0]
+                for b in range(n_rows)
+            ]
+        return (torch.stack(each, dim=1).flatten(0, 1),)
+
+    def _row_values(self, rows: Tensor) -> Tensor:
+        """Return the values (k m B,) of rows in which B neighbours are alike; captum asks."""
+        return (self._function(rows[:: len(self._weights)]) @ self._weights.T).flatten()
+
+
 class Gradients:
     """Gradients of B weighted sums of latent features with respect to one-hot tokens.
-
-    Integrated gradients come from captum, one row a pair of a window and a sum. The gradients on
-    the path are taken here, since all sums of a window share one pass of the trunk.
 
     Parameters
     ----------
@@ -39,8 +101,7 @@ class Gradients:
         fit = windows_at_once(self._device, model.config.width, engine="incremental")
         # a backward pass holds some four times the activations of the widest level
         self.batch_size = batch_size or max(1, fit // 4)
-        self._captum = IntegratedGradients(self._row_values)
-        self._captum.gradient_func = self._row_gradients
+        self._paths = PathGradients(self._latent, self._weights)
 
     def values(self, windows: np.ndarray) -> np.ndarray:
         """Return the sums (..., B) float64 of windows (..., 1153) of base codes."""
@@ -64,55 +125,27 @@ class Gradients:
             Points on the path, those of Gauss and Legendre.
         """
 
-        def of_rows(rows: Tensor) -> Tensor:
-            at_once = max(self.batch_size * len(self._weights), len(rows))
-            return self._captum.attribute(
-                rows,
-                baselines=0.0,
-                n_steps=n_steps,
-                method="gausslegendre",
-                internal_batch_size=at_once,
-            )
-
-        return self._scores(windows, of_rows)
+        return self._scores(
+            windows,
+            lambda tokens: self._paths.integrated(tokens, n_steps=n_steps, at_once=self.batch_size),
+        )
 
     def times_input(self, windows: np.ndarray) -> np.ndarray:
         """Return gradient x input (..., B, 1152) float32 of tokens of windows (..., 1153)."""
-        return self._scores(windows, lambda rows: self._row_gradients(inputs=(rows,))[0] * rows)
+        return self._scores(windows, self._paths.times_input)
 
     def _batches(self, windows: np.ndarray) -> tuple[Tensor, ...]:
         """Return batches of the windows (n, 1153); an empty one of none."""
         return torch.from_numpy(windows.reshape(-1, windows.shape[-1])).split(self.batch_size)
 
-    def _scores(self, windows: np.ndarray, of_rows: Callable[[Tensor], Tensor]) -> np.ndarray:
-        """Return scores of tokens, by a function of rows: B of each window."""
-        n_rows = len(self._weights)
+    def _scores(self, windows: np.ndarray, of_tokens: Callable[[Tensor], Tensor]) -> np.ndarray:
+        """Return scores of tokens, by a function of one-hot tokens."""
         parts = []
         for codes in self._batches(windows):
-            tokens = encode_tokens(codes.to(self._device))  # (m, 16, 1152)
-            found = of_rows(tokens.repeat_interleave(n_rows, dim=0)).detach()
-            # the sum over 16 channels is the one that is set
-            parts.append(found.sum(dim=1).view(len(codes), n_rows, WINDOW_TOKENS).cpu())
-        return torch.cat(parts).view(*windows.shape[:-1], n_rows, WINDOW_TOKENS).numpy()
-
-    def _row_gradients(self, inputs: tuple[Tensor, ...], **_: object) -> tuple[Tensor]:
-        """Return the gradients (k m B, 16, 1152) of rows in which B neighbours are alike.
-
-        Called by captum with its steps' inputs: k steps of m windows of B rows.
-        """
+            found = of_tokens(encode_tokens(codes.to(self._device)))  # (m, B, 16, 1152)
+            parts.append(found.sum(dim=2).cpu())  # the sum over 16 channels is the one that is set
         n_rows = len(self._weights)
-        distinct = inputs[0].detach()[::n_rows].requires_grad_()  # (k m, 16, 1152)
-        with torch.enable_grad():
-            sums = self._latent(distinct) @ self._weights.T  # (k m, B)
-            each = [
-                torch.autograd.grad(sums[:, b].sum(), distinct, retain_graph=b < n_rows - 1)[0]
-                for b in range(n_rows)
-            ]
-        return (torch.stack(each, dim=1).flatten(0, 1),)
-
-    def _row_values(self, rows: Tensor) -> Tensor:
-        """Return the values (k m B,) of rows in which B neighbours are alike; captum asks."""
-        return (self._latent(rows[:: len(self._weights)]) @ self._weights.T).flatten()
+        return torch.cat(parts).view(*windows.shape[:-1], n_rows, WINDOW_TOKENS).numpy()
 
     def _latent(self, tokens: Tensor) -> Tensor:
         return torch.cat(self._model.features_of_tokens(tokens), dim=1)  # (n, C)

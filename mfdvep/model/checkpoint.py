@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from mfdvep.model.mfd import MFDModel
 
 FORMAT = 1
+SEQUENCE, EXPRESSION = "sequence", "expression"
+"""Kinds of model: tracks from sequence (`load_model`), expression from marks."""
+_LOADERS = {SEQUENCE: "load_model", EXPRESSION: "load_expression_model"}
 DEFAULT_MODEL = "regulome45"
-_WEIGHTS, _CONFIG, _TRACKS = "model.safetensors", "config.json", "tracks.tsv"
-_REMEDY = "fetch the model again"
+WEIGHTS, CONFIG, TRACKS = "model.safetensors", "config.json", "tracks.tsv"
+REMEDY = "fetch the model again"
 
 
 def weights_folder() -> Path:
@@ -40,18 +43,25 @@ def weights_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "weights"
 
 
-def bundled_models() -> list[str]:
-    """Return the names of the bundled models."""
-    return sorted(p.parent.name for p in weights_folder().glob(f"*/{_CONFIG}"))
+def bundled_models(kind: str = SEQUENCE) -> list[str]:
+    """Return the names of the bundled models of a kind: of sequence are those with tracks."""
+    folders = [path.parent for path in weights_folder().glob(f"*/{CONFIG}")]
+    is_sequence = kind == SEQUENCE
+    return sorted(folder.name for folder in folders if (folder / TRACKS).is_file() == is_sequence)
 
 
 def is_model(folder: str | Path) -> bool:
     """Return whether a path is a model's folder."""
-    return (Path(folder) / _CONFIG).is_file()
+    return (Path(folder) / CONFIG).is_file()
 
 
-def model_folder(name_or_folder: str | Path) -> Path:
+def model_folder(name_or_folder: str | Path, kind: str = SEQUENCE) -> Path:
     """Return the folder of a model given by bundled name or by path.
+
+    Parameters
+    ----------
+    kind
+        Whose bundled models an error names.
 
     Raises
     ------
@@ -61,11 +71,11 @@ def model_folder(name_or_folder: str | Path) -> Path:
     for folder in (Path(name_or_folder), weights_folder() / str(name_or_folder)):
         if is_model(folder):
             return folder
-    bundled = bundled_models()
+    bundled = bundled_models(kind)
     near = get_close_matches(str(name_or_folder), bundled, n=3)
     hint = f"nearest: {', '.join(near)}; " if near else ""
     raise ModelError(
-        f"no model {str(name_or_folder)!r}: not a folder with a {_CONFIG}; {hint}"
+        f"no model {str(name_or_folder)!r}: not a folder with a {CONFIG}; {hint}"
         f"bundled models: {', '.join(bundled) or 'none'}"
     )
 
@@ -103,10 +113,10 @@ def save_model(model: MFDModel, folder: str | Path, *, about: dict[str, Any]) ->
         part = Path(temporary) / "model"
         part.mkdir()
         state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-        safetensors.torch.save_file(state, part / _WEIGHTS)
-        model.tracks.write(part / _TRACKS)
+        safetensors.torch.save_file(state, part / WEIGHTS)
+        model.tracks.write(part / TRACKS)
         # safetensors lets nobody else read its file; a model is as public as the umask has it
-        shutil.copymode(part / _TRACKS, part / _WEIGHTS)
+        shutil.copymode(part / TRACKS, part / WEIGHTS)
         config: dict[str, Any] = {
             "format": FORMAT,
             "mfdvep_version": __version__,
@@ -115,9 +125,9 @@ def save_model(model: MFDModel, folder: str | Path, *, about: dict[str, Any]) ->
             "about": about,
         }
         config = json.loads(json.dumps(config))  # as it will be read: the digest is of that
-        digests = {name: sha256(part / name) for name in (_WEIGHTS, _TRACKS)}
+        digests = {name: sha256(part / name) for name in (WEIGHTS, TRACKS)}
         config["sha256"] = {**digests, "config": config_digest(config)}
-        (part / _CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        (part / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         os.replace(part, folder)
 
 
@@ -132,14 +142,28 @@ def config_digest(config: dict[str, Any]) -> str:
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
-    """Return the parsed config.json of a model folder, checked against its SHA-256.
+    """Return the parsed config.json of a model of sequence, checked against its SHA-256.
 
     Raises
     ------
     ModelError
-        Not JSON, of a format that this version does not read, or damaged.
+        Not JSON, of a format that this version does not read, of another kind, or damaged.
     """
-    path = Path(folder) / _CONFIG
+    sections = {"model": dict, "metadata": list}
+    return _read_config_of(folder, SEQUENCE, sections=sections, files=(WEIGHTS, TRACKS))
+
+
+def read_expression_config(folder: str | Path) -> dict[str, Any]:
+    """Return the same of a model of expression; raises as `read_config`."""
+    sections = {"model": dict, "about": dict}
+    return _read_config_of(folder, EXPRESSION, sections=sections, files=(WEIGHTS,))
+
+
+def _read_config_of(
+    folder: str | Path, kind: str, *, sections: Mapping[str, type], files: Iterable[str]
+) -> dict[str, Any]:
+    """Return a parsed config.json; the sections it must have with their types, and its files."""
+    path = Path(folder) / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         found = config["format"]
@@ -150,12 +174,15 @@ def read_config(folder: str | Path) -> dict[str, Any]:
             f"{path}: model format {found}, written by mfdvep {config.get('mfdvep_version')}; "
             f"mfdvep {__version__} reads format {FORMAT}: use a model or a version that fits"
         )
-    for key, kind in (("model", dict), ("metadata", list), ("sha256", dict)):
-        if not isinstance(config.get(key), kind):
-            raise ModelError(f"{path}: damaged: no {key!r} of its kind; {_REMEDY}")
-    for name in (_WEIGHTS, _TRACKS, "config"):
+    if (other := config.get("kind", SEQUENCE)) != kind:
+        loader = f": {name} reads it" if (name := _LOADERS.get(str(other))) else ""
+        raise ModelError(f"{path}: a model of {other}{loader}; expected a model of {kind}")
+    for key, of_type in {**sections, "sha256": dict}.items():
+        if not isinstance(config.get(key), of_type):
+            raise ModelError(f"{path}: damaged: no {key!r} of its kind; {REMEDY}")
+    for name in (*files, "config"):
         if not isinstance(config["sha256"].get(name), str):
-            raise ModelError(f"{path}: damaged: no sha256 of {name}; {_REMEDY}")
+            raise ModelError(f"{path}: damaged: no sha256 of {name}; {REMEDY}")
     _compare(path, config_digest(config), config["sha256"]["config"])
     return config
 
@@ -163,15 +190,15 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 def _compare(path: Path, found: str, expected: str) -> None:
     if found != expected:
         raise ModelError(
-            f"{path}: damaged: sha256 {found[:12]}..., expected {expected[:12]}...; {_REMEDY}"
+            f"{path}: damaged: sha256 {found[:12]}..., expected {expected[:12]}...; {REMEDY}"
         )
 
 
-def _check_files(folder: Path, config: dict[str, Any], names: Iterable[str]) -> None:
+def check_files(folder: Path, config: dict[str, Any], names: Iterable[str]) -> None:
     """Refuse files of a model's folder that are missing or not what its config.json says."""
     for name in names:
         if not (folder / name).is_file():
-            raise ModelError(f"{folder / name}: missing; {_REMEDY}")
+            raise ModelError(f"{folder / name}: missing; {REMEDY}")
         _compare(folder / name, sha256(folder / name), config["sha256"][name])
 
 
@@ -186,8 +213,8 @@ def load_tracks(name_or_folder: str | Path = DEFAULT_MODEL) -> TrackTable:
         No table of tracks.
     """
     folder = model_folder(name_or_folder)
-    _check_files(folder, read_config(folder), [_TRACKS])
-    return TrackTable.read(folder / _TRACKS)
+    check_files(folder, read_config(folder), [TRACKS])
+    return TrackTable.read(folder / TRACKS)
 
 
 def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
@@ -205,30 +232,30 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
 
     folder = model_folder(name_or_folder)
     config = read_config(folder)
-    _check_files(folder, config, (_WEIGHTS, _TRACKS))
+    check_files(folder, config, (WEIGHTS, TRACKS))
     try:
         model_config = ModelConfig.from_dict(config["model"], where="model")
         schema = MetadataSchema.from_list(model_config, config["metadata"])
-        model = MFDModel(model_config, schema, TrackTable.read(folder / _TRACKS))
+        model = MFDModel(model_config, schema, TrackTable.read(folder / TRACKS))
     except (InputError, KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ModelError(
-            f"{folder / _CONFIG}: describes no model ({type(error).__name__}: {reason}); {_REMEDY}"
+            f"{folder / CONFIG}: describes no model ({type(error).__name__}: {reason}); {REMEDY}"
         ) from error
     try:
-        state = safetensors.torch.load_file(folder / _WEIGHTS)
+        state = safetensors.torch.load_file(folder / WEIGHTS)
     except safetensors.SafetensorError as error:
-        raise ModelError(f"{folder / _WEIGHTS}: not readable: {error}; {_REMEDY}") from error
-    if mismatch := _mismatch(model.state_dict(), state):
-        raise ModelError(f"{folder / _WEIGHTS}: does not fit {_CONFIG}: {mismatch}")
+        raise ModelError(f"{folder / WEIGHTS}: not readable: {error}; {REMEDY}") from error
+    if difference := mismatch(model.state_dict(), state):
+        raise ModelError(f"{folder / WEIGHTS}: does not fit {CONFIG}: {difference}")
     model.load_state_dict(state)
-    model.provenance = {"name": folder.resolve().name, "sha256": config["sha256"][_WEIGHTS]}
+    model.provenance = {"name": folder.resolve().name, "sha256": config["sha256"][WEIGHTS]}
     left_out = set(config.get("about", {}).get("training", {}).get("hold_out", ()))
     model.untrained = tuple(i for i, name in enumerate(model.tracks.names) if name in left_out)
     return model.eval()
 
 
-def _mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str | None:
+def mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str | None:
     """Return the first tensor, by name, that is not as expected, in words; None if all are."""
     for name in sorted(expected.keys() | found.keys()):
         shapes = [

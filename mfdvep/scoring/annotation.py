@@ -19,6 +19,10 @@ from mfdvep.scoring.effects import KINDS, EffectBatch, at_largest, overall_techn
 _FORMAT = "ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|TECHNICAL_SHARE|QUANTILE|Consequence"
 _SUMMARY = {"combined": "MFD_MAX", "biological": "MFD_BIO", "technical": "MFD_TECH"}
 _OF_SUMMARY = {"combined": "MFD_Q", "biological": "MFD_BIO_Q", "technical": "MFD_TECH_Q"}
+STATUS_LINE = (
+    "##INFO=<ID=MFD_STATUS,Number=A,Type=String,"
+    f'Description="{OWN}OK, or why the ALT has no effect; one of {", ".join(VariantStatus)}">'
+)
 
 
 def header_lines(provenance: dict) -> list[str]:
@@ -36,20 +40,11 @@ def header_lines(provenance: dict) -> list[str]:
         f"{n_shifts} shift{'s' if n_shifts > 1 else ''} and "
         f"{'both strands' if strand == 'both' else f'the {strand} strand'}"
     )
-    model, reference = p["model"], p["reference"]
-    lines = []
-    if "mfdvep" in p:
-        lines += [
-            f"##mfdvepVersion={p['mfdvep']}",
-            f"##mfdvepCommand={one_line(p['command'])}",
-        ]
     at_least = f" of at least {p['min_abs']:g}" if p["min_abs"] else ""
-    lines += [
-        f'##mfdvepModel=<ID=model,Name="{_quoted(model["name"])}",SHA256={model["sha256"]}>',
-        f'##mfdvepReference=<ID=reference,File="{_quoted(reference["file"])}",'
-        f"Fingerprint={reference['fingerprint']}>",
+    lines = [
+        *run_lines(p),
         *(
-            f'##mfdvepVirtualTrack=<ID=virtual{number},Name="{_quoted(name)}",Made="{_quoted(made)}">'
+            f'##mfdvepVirtualTrack=<ID=virtual{number},Name="{quoted(name)}",Made="{quoted(made)}">'
             for number, (name, made) in enumerate(p["virtual"].items(), start=1)
         ),
         f'##INFO=<ID=MFD,Number=.,Type=String,Description="{OWN}the '
@@ -76,12 +71,30 @@ def header_lines(provenance: dict) -> list[str]:
             f'over the same tracks is smaller in size, with the sign of {_SUMMARY[kind]}">'
             for kind, key in _OF_SUMMARY.items()
         ]
-    known = ", ".join(VariantStatus)
-    lines.append(
-        "##INFO=<ID=MFD_STATUS,Number=A,Type=String,"
-        f'Description="{OWN}OK, or why the ALT has no effect; one of {known}">'
-    )
-    return lines
+    return [*lines, STATUS_LINE]
+
+
+def run_lines(provenance: Mapping[str, Any]) -> list[str]:
+    """Return the header lines that say of a run its version and command, model and reference.
+
+    Parameters
+    ----------
+    provenance
+        With "model" and "reference", and perhaps "mfdvep" and "command".
+    """
+    model, reference = provenance["model"], provenance["reference"]
+    lines = []
+    if "mfdvep" in provenance:
+        lines += [
+            f"##mfdvepVersion={provenance['mfdvep']}",
+            f"##mfdvepCommand={one_line(provenance['command'])}",
+        ]
+    return [
+        *lines,
+        f'##mfdvepModel=<ID=model,Name="{quoted(model["name"])}",SHA256={model["sha256"]}>',
+        f'##mfdvepReference=<ID=reference,File="{quoted(reference["file"])}",'
+        f"Fingerprint={reference['fingerprint']}>",
+    ]
 
 
 def _of_track(calibration: Mapping[str, Any] | None) -> str:
@@ -98,7 +111,7 @@ def _background(calibration: Mapping[str, Any]) -> str:
     """Return "the 3761 variants of common.vcf.gz (at most 1 - 1/3761 = 0.9997)"."""
     n = calibration["n"]
     return (
-        f"the {n} variants of {_quoted(calibration['background'])} (at most 1 - 1/{n} = "
+        f"the {n} variants of {quoted(calibration['background'])} (at most 1 - 1/{n} = "
         f"{quantile_text(calibration['cap'], n)})"
     )
 
@@ -164,7 +177,7 @@ def _entries(
     entries = []
     for track, quantile in zip(tracks, quantiles, strict=True):
         numbers = [float(values[track]) for values in listed]
-        fields = [alt, names[track], *map(format_float, numbers), quantile, _direction(numbers[0])]
+        fields = [alt, names[track], *map(format_float, numbers), quantile, direction(numbers[0])]
         entries.append("|".join(fields))
     return entries
 
@@ -173,13 +186,13 @@ def _texts(quantiles: np.ndarray, n: int) -> list[str]:
     return [quantile_text(value, n) for value in quantiles.tolist()]
 
 
-def _direction(combined: float) -> str:
-    """Return whether the ALT raises or lowers the readout of a track; "." for neither."""
+def direction(combined: float) -> str:
+    """Return whether a combined effect raises or lowers a readout: gain, loss, "." for neither."""
     if combined == 0:
         return "."
     return "gain" if combined > 0 else "loss"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Return text for between the quotes of a header value. Source: VCF 4.3, section 1.4."""
     return one_line(text).replace("\\", "\\\\").replace('"', '\\"')

@@ -23,13 +23,13 @@ class Cluster:
     ----------
     address
         "local": this machine alone; "HOST:PORT" or "ray://HOST:PORT"; "auto": the cluster that
-        RAY_ADDRESS names or that runs on this machine, else this machine alone.
+        RAY_ADDRESS names or that `ray start` began on this machine, else this machine alone.
     workers
         How many at once; None: as many as the cluster has room for.
     threads
         CPUs of each.
     gpus
-        Of each; a share of one, such as .5, lets several use it. None: one if the cluster has
+        Of each, at most 1; a share such as .5 lets several use one. None: one if the cluster has
         GPUs, and none otherwise.
 
     Raises
@@ -59,14 +59,17 @@ class Cluster:
             with _same_signals():
                 _connect(ray, address, n_cpus)
         try:
-            resources = ray.cluster_resources()
-            has_gpus = resources.get("GPU", 0) > 0
+            has_gpus = any(has.get("GPU", 0) > 0 for has in self._machines().values())
             self.gpus: float = gpus if gpus is not None else float(has_gpus)
             if self.n_workers < 1:
+                found = [
+                    f"{has.get('CPU', 0):g} and {has.get('GPU', 0):g}"
+                    for has in self._machines().values()
+                ]
                 raise ClusterError(
-                    f"the cluster has {resources.get('CPU', 0):g} CPUs and "
-                    f"{resources.get('GPU', 0):g} GPUs, no room for a worker with {threads} and "
-                    f"{self.gpus:g}; give fewer --threads or --gpus-per-worker"
+                    f"no machine has room for a worker with {threads} and {self.gpus:g}: the "
+                    f"cluster's have these CPUs and GPUs: {'; '.join(found[:5]) or 'none'}; give "
+                    "fewer --threads or --gpus-per-worker"
                 )
         except BaseException:
             self.close()
@@ -75,16 +78,27 @@ class Cluster:
     @property
     def n_workers(self) -> int:
         """How many there is room for now, or those that were asked for."""
-        found = self.ray.cluster_resources()
-        room = found.get("CPU", 0) / self.threads
+        room = sum(map(self._room, self._machines().values()))
+        return room if self._wanted is None else min(self._wanted, room)
+
+    def _machines(self) -> dict[str, dict[str, float]]:
+        """Return the machines that are there now: Ray's name of each -> what it has."""
+        found = self.ray.nodes()
+        return {node["NodeID"]: node["Resources"] for node in found if node["Alive"]}
+
+    def _room(self, has: dict[str, float]) -> int:
+        """Return for how many workers a machine has room."""
+        room = has.get("CPU", 0) // self.threads
         if self.gpus:
-            room = min(room, found.get("GPU", 0) / self.gpus)
-        return int(room) if self._wanted is None else min(self._wanted, int(room))
+            room = min(room, has.get("GPU", 0) * int(1 / self.gpus))  # none uses parts of two
+        return int(room)
 
     def task(self, function: Callable[..., Any], **options: Any) -> Any:
         """Return a function as a Ray task that takes a worker's share of a machine."""
         share = {"num_cpus": self.threads, "num_gpus": self.gpus}
-        return self.ray.remote(max_retries=RETRIES, **share, **options)(function)
+        # else Ray ends a process that has a GPU after each task, and the scorer with it
+        options = {"max_retries": RETRIES, "max_calls": 0, **share, **options}
+        return self.ray.remote(**options)(function)
 
     def everywhere(self, function: Callable[..., Any], *args: Any) -> list[Any]:
         """Return what a task gives on each machine that has room for a worker.
@@ -97,13 +111,10 @@ class Cluster:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         waiting = []
-        for node in self.ray.nodes():
-            has = node.get("Resources", {})
-            if not node["Alive"] or has.get("CPU", 0) < self.threads:
+        for name, has in self._machines().items():
+            if self._room(has) < 1:
                 continue
-            if has.get("GPU", 0) < self.gpus:
-                continue
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            there = NodeAffinitySchedulingStrategy(name, soft=False)
             waiting.append(self.task(function, scheduling_strategy=there).remote(*args))
         return [self.get(ref, lambda: "the check") for ref in waiting]
 
@@ -120,7 +131,8 @@ class Cluster:
         MfdvepError
             As the task does.
         ClusterError
-            Its workers died, three times.
+            Its workers died, three times; or one could not read or write, or had no memory; or
+            the cluster itself failed.
         """
         lost = self.ray.exceptions
         try:
@@ -129,11 +141,19 @@ class Cluster:
         except lost.RayTaskError as error:
             if isinstance(error.cause, MfdvepError):
                 raise error.cause from None
+            if isinstance(error.cause, OSError | MemoryError):
+                kind = type(error.cause).__name__
+                raise ClusterError(f"{what()}: {kind}: {error.cause}") from error
+            error.add_note(what())
             raise
-        except lost.RayError as error:
+        except (lost.WorkerCrashedError, lost.NodeDiedError, lost.OutOfMemoryError) as error:
             raise ClusterError(
                 f"{what()} ended the worker {1 + RETRIES} times ({type(error).__name__}: "
                 f"{_first_sentence(error)})"
+            ) from error
+        except lost.RayError as error:
+            raise ClusterError(
+                f"{what()}: {type(error).__name__}: {_first_sentence(error)}"
             ) from error
 
     def each(self, tasks: Iterable[tuple[Any, Callable[[], str]]]) -> Generator[Any, None, None]:
@@ -183,14 +203,16 @@ def _connect(ray: Any, address: str, n_cpus: int | None) -> None:
     if address == "auto":
         address = os.environ.get("RAY_ADDRESS", address)
     try:
+        if address in ("auto", "local"):
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         if address == "auto":
             try:
-                ray.init(address="auto", **quiet)
+                # Ray's "auto" joins any that runs here, such as what another run began for itself
+                ray.init(**quiet)
                 return
-            except ConnectionError:  # none runs here
+            except ConnectionError:  # what `ray start` began is gone
                 address = "local"
         if address == "local":
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             ray.init(address="local", num_cpus=n_cpus, include_dashboard=False, **quiet)
             return
         host, _, port = address.removeprefix("ray://").rpartition(":")

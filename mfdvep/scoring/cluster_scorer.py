@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mfdvep import __version__
 from mfdvep.errors import ClusterError, InputError, OutputError
+from mfdvep.files import sampled
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.vcf import Part, Record, VcfReader
 from mfdvep.model.mfd import MFDModel
@@ -23,7 +24,7 @@ from mfdvep.scoring.chunk_store import ChunkStore
 from mfdvep.scoring.chunks import Place
 from mfdvep.scoring.cluster import Cluster
 from mfdvep.scoring.provenance import digest
-from mfdvep.scoring.reading import groups
+from mfdvep.scoring.reading import groups, in_order
 from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.work import Done, Work
@@ -74,9 +75,15 @@ class ClusterScorer:
         self.model_provenance = scorer.model_provenance
         if options.get("device", "auto") == "auto":
             options = {**options, "device": "cuda" if cluster.gpus else "cpu"}
-        fasta = Path(genome.path).resolve()
+        fasta = Path(genome.path).absolute()  # its index lies beside a link, not what that names
         recipe = ScorerRecipe(
-            model, fasta, genome.fingerprint, fasta.stat().st_size, options, cluster.threads
+            model=model,
+            fasta=fasta,
+            fingerprint=genome.fingerprint,
+            sample=sampled(fasta),
+            version=__version__,
+            options=options,
+            n_threads=cluster.threads,
         )
         self._recipe = cluster.ray.put(recipe)
         self.provenance = _common(cluster.everywhere(inspect, [self._recipe]))
@@ -84,14 +91,9 @@ class ClusterScorer:
         self._rates: dict[tuple[str, int], tuple[int, float]] = {}
 
     def check_output(self, output: str | Path) -> None:
-        """Raise OutputError unless an output is a file that workers may write beside."""
+        """Raise OutputError unless an output is one that workers may write beside."""
         if str(output) == "-":
             raise OutputError("the workers of a cluster write to files; give -o NAME.vcf.gz")
-        if "://" in str(output):
-            raise OutputError(
-                f"{output}: the workers of a cluster write to a file system that all of them "
-                "share, not to object storage; give a file there, and copy it"
-            )
 
     def done(
         self,
@@ -122,14 +124,16 @@ class ClusterScorer:
         """
         from mfdvep.scoring.worker import Assignment, check
 
+        self._rates.clear()  # of an earlier run
         store.announce()
-        vcf = Path(work.vcf).resolve() if reader.sections else None
+        vcf = Path(work.vcf).absolute() if reader.sections else None
         assignment = Assignment(
             work if vcf is None else replace(work, vcf=vcf),
-            folder=store.folder.resolve(),
+            folder=store.folder.absolute(),
             session=store.session,
             n_bytes=None if vcf is None else vcf.stat().st_size,
             header_digest=digest(reader.header_lines),
+            provenance=self.provenance,
         )
         refs = [self._recipe, self.cluster.ray.put(assignment)]
         self.cluster.everywhere(check, refs)
@@ -139,6 +143,8 @@ class ClusterScorer:
             tasks = self._sections(refs, parts, store)
         else:
             total = None
+            if work.is_sorted:  # a worker sees one chunk
+                records = in_order(records, reader.name)
             tasks = self._chunks(refs, reader.name, records, work.max_alleles)
         for report in self.cluster.each(tasks):
             yield self._done(report, total)
@@ -163,16 +169,17 @@ class ClusterScorer:
         sections = [Part(number, section) for number, section in enumerate(reader.sections)]
         size = max(1, len(sections) // (4 * self.cluster.n_workers))
         task = self.cluster.task(count)
-        waiting = [
-            task.remote(refs, sections[at : at + size]) for at in range(0, len(sections), size)
-        ]
+        tasks = (
+            (task.remote(refs, sections[at : at + size]), lambda: "counting records")
+            for at in range(0, len(sections), size)
+        )
+        counts = dict(chain.from_iterable(self.cluster.each(tasks)))
         parts: list[Part] = []
         n_lines = n_records = 0
-        for ref in waiting:
-            for more_lines, more_records in self.cluster.get(ref, lambda: "counting records"):
-                part = sections[len(parts)]
-                parts.append(Part(part.number, part.section, n_lines, n_records))
-                n_lines, n_records = n_lines + more_lines, n_records + more_records
+        for part in sections:
+            parts.append(replace(part, n_lines=n_lines, n_records=n_records))
+            more_lines, more_records = counts[part.number]
+            n_lines, n_records = n_lines + more_lines, n_records + more_records
         end = Part(len(parts), parts[-1].section, n_lines, n_records)
         return [*parts, end]
 

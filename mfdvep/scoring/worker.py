@@ -21,7 +21,9 @@ from typing import Any
 import ray
 import torch
 
+from mfdvep import __version__
 from mfdvep.errors import ClusterError, MfdvepError
+from mfdvep.files import sampled
 from mfdvep.genomics.bcf import quiet_htslib
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.vcf import Part, Record, open_vcf
@@ -31,6 +33,7 @@ from mfdvep.scoring.provenance import digest
 from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.work import Work
+from mfdvep.storage import AnyPath
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,10 @@ class ScorerRecipe:
     ----------
     model
         The model itself, so that no worker has another.
-    fasta, fingerprint, n_bytes
-        The reference, which each worker opens; see `Genome.fingerprint`; the size of its file.
+    fasta, fingerprint, sample
+        The reference, which each worker opens; see `Genome.fingerprint`, `sampled`.
+    version
+        Of mfdvep.
     options
         Of `Scorer`.
     n_threads
@@ -52,7 +57,8 @@ class ScorerRecipe:
     model: MFDModel
     fasta: Path
     fingerprint: str
-    n_bytes: int
+    sample: str
+    version: str
     options: dict[str, Any]
     n_threads: int
 
@@ -62,17 +68,18 @@ class ScorerRecipe:
         Raises
         ------
         MfdvepError
-            The reference is not here, or another one; an option cannot be met here.
+            The reference is not here, or another one; an option cannot be met here; another
+            version of mfdvep, of a machine that came after those that were asked at the start.
         """
+        if self.version != __version__:
+            raise ClusterError(f"mfdvep {__version__}, expected mfdvep {self.version}")
         torch.set_num_threads(self.n_threads)
         genome = Genome(self.fasta)
-        found = genome.fingerprint, self.fasta.stat().st_size
-        if found != (self.fingerprint, self.n_bytes):
+        if genome.fingerprint != self.fingerprint or sampled(self.fasta) != self.sample:
+            alike = "agree" if genome.fingerprint == self.fingerprint else "differ"
             raise ClusterError(
-                f"{self.fasta} is another file than where the run was started ({found[1]} bytes, "
-                f"expected {self.n_bytes}; contigs and lengths "
-                f"{'differ' if found[0] != self.fingerprint else 'agree'}); give every worker the "
-                "same FASTA"
+                f"{self.fasta} is another file than where the run was started (its contigs and "
+                f"their lengths {alike}); give every worker the same FASTA"
             )
         return Scorer(self.model, genome, **self.options)
 
@@ -89,20 +96,23 @@ class Assignment:
         See `ChunkFolder`.
     n_bytes, header_digest
         Of the input, if it is a file that the workers read.
+    provenance
+        Of the scorers that were made at the start, see `Scorer`.
     """
 
     work: Work
-    folder: Path
+    folder: AnyPath
     session: str
     n_bytes: int | None
     header_digest: str
+    provenance: dict[str, Any]
 
     def check(self) -> None:
         """Raise an MfdvepError unless folder and input are those of who started the run."""
         if not ChunkFolder(self.folder, self.session).is_at_work():
             raise ClusterError(
                 f"{self.folder} is not the folder where the run was started; give -o on a file "
-                "system that all workers share"
+                "system that all workers share, or on object storage"
             )
         if self.n_bytes is None:
             return
@@ -152,17 +162,16 @@ def inspect(recipe: Refs) -> tuple[str, dict[str, Any]]:
 
 def check(refs: Refs) -> None:
     """Raise a ClusterError unless this worker fits the run."""
-    _scorer(refs[0])
-    _assignment(refs[1])
+    _scorer_of(refs)
 
 
-def count(refs: Refs, parts: Sequence[Part]) -> list[tuple[int, int]]:
-    """Return how many lines and records each section has."""
+def count(refs: Refs, parts: Sequence[Part]) -> list[tuple[int, tuple[int, int]]]:
+    """Return the number of each section, and how many lines and records it has."""
     work = _assignment(refs[1]).work
     found = []
     for part in parts:
         with quiet_htslib(), open_vcf(work.vcf, regions=work.regions, part=part) as reader:
-            found.append(reader.count())
+            found.append((part.number, reader.count()))
     return found
 
 
@@ -181,7 +190,7 @@ def do_chunk(refs: Refs, records: Sequence[Record], number: int, name: str) -> R
 
 def _do(refs: Refs, records: Iterable[Record], name: str, *, first: int) -> Report:
     began = time.monotonic()
-    scorer, assignment = _scorer(refs[0]), _assignment(refs[1])
+    scorer, assignment = _scorer_of(refs), _assignment(refs[1])
     store = ChunkFolder(assignment.folder, assignment.session)
     places: list[Place] = []
     tally, n_resumed = Tally.empty(), 0
@@ -202,6 +211,19 @@ def _do(refs: Refs, records: Iterable[Record], name: str, *, first: int) -> Repo
         seconds=time.monotonic() - began,
         warnings=tuple(dict.fromkeys(str(warning.message) for warning in heard)),
     )
+
+
+def _scorer_of(refs: Refs) -> Scorer:
+    """Return the scorer; raise a ClusterError unless it computes as those of the start do."""
+    scorer, assignment = _scorer(refs[0]), _assignment(refs[1])
+    for key, expected in assignment.provenance.items():
+        found = scorer.provenance[key]
+        if key != "torch" and found != expected:
+            with _named():
+                raise ClusterError(
+                    f"{key} would be {found}, and is {expected} where the run began; name it"
+                )
+    return scorer
 
 
 @lru_cache(maxsize=1)

@@ -355,6 +355,7 @@ def test_check_knows_the_keys_of_the_input(run, few, tmp_path):
         (["--gpus-per-worker", "0"], "give --ray too"),
         (["--ray", "in.vcf"], "expected auto, local, HOST:PORT"),
         (["--ray", "local", "--workers", "0"], "0 is not in the range"),
+        (["--ray", "local", "--gpus-per-worker", "2"], "2.0 is not in the range"),
     ],
 )
 def test_options_of_a_cluster_that_are_a_wrong_usage(run, few, options, says):

@@ -68,12 +68,31 @@ def test_the_workflow_gives_what_one_run_gives(tmp_path):
     }  # fmt: skip
 
 
+def slurm(folder: Path) -> None:
+    """Write what stands for Slurm's commands; CPUs are those that srun was told of itself."""
+    told = "[[ $SRUN_CPUS_PER_TASK == 1 ]] || exit 9"
+    program(folder / "srun", f'{told}; while [[ $1 == --* ]]; do shift; done; exec "$@"')
+    program(folder / "scontrol", "echo here")
+
+
+def test_the_slurm_script_ends_where_ray_does_not_begin(tmp_path):
+    """And does not wait until the job's time is over."""
+    slurm(tmp_path)
+    program(tmp_path / "hostname", "echo 127.0.0.1")
+    program(tmp_path / "ray", "[[ $1 == get-auth-token ]]")
+    env = environment(
+        str(tmp_path), SLURM_JOB_NODELIST="here", SLURM_CPUS_PER_TASK="1", RAY_PORT="1"
+    )
+    command = ["bash", str(RECIPES / "slurm.sh"), str(VCF), str(FASTA), "out.vcf.gz"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, timeout=20)
+    assert done.returncode == 1
+
+
 @pytest.mark.slow
 def test_the_slurm_script_on_one_machine(tmp_path):
     """Stand-ins run on this machine what Slurm would run on others."""
     pytest.importorskip("ray")
-    program(tmp_path / "srun", 'while [[ $1 == --* ]]; do shift; done; exec "$@"')
-    program(tmp_path / "scontrol", "echo here")
+    slurm(tmp_path)
     address = socket.gethostbyname(socket.gethostname())
     program(tmp_path / "hostname", f"echo {address}")
     program(tmp_path / "mfdvep", f'exec "{sys.executable}" -m mfdvep "$@" --shifts 1')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,12 +170,19 @@ def test_the_index_counts_what_is_there(tmp_path):
         assert index.contigs in ((), ("chr1", "chr2", "HLA*01:01"))
 
 
-def test_an_index_that_does_not_count_makes_one_section(tmp_path, monkeypatch):
-    path = write(tmp_path, "tbi", body_of(spread(1000)))
+def test_an_index_that_does_not_count(tmp_path, monkeypatch):
+    """As that of a VCF that GATK or Picard wrote; of a BCF nothing tells lines."""
+    path = write(tmp_path, "tbi", body_of(spread(10_000)))
     read = Index.read(index_of(path))
-    uncounted = Index(read.contigs, read.chunks, read.offsets, None)
+    monkeypatch.setattr(Index, "read", lambda _: replace(read, n_records=None))
+    found = by_parts(path, size=1000)
+    assert len(found) == pytest.approx(10, abs=1)
+    assert max(map(len, found)) < 1.3 * 1000 + 70
+    assert [r for records in found for r in records] == whole(path)
+    assert cut(path, index_of(path)) == [WHOLE]
+    uncounted = replace(read, contigs=(), n_records=None)
     monkeypatch.setattr(Index, "read", lambda _: uncounted)
-    assert cut(path, index_of(path), n_records=10) == [WHOLE]
+    assert cut(path, index_of(path), n_records=10, contigs=read.contigs) == [WHOLE]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -289,3 +297,31 @@ def test_a_damaged_index(tmp_path, form):
         index.write_bytes(data)
         with pytest.raises(InputError, match=r"not an index that can be read .*bcftools index"):
             open_vcf(path, section_size=10)
+
+
+@pytest.mark.parametrize("form", ["tbi", "csi"])
+def test_blocks_without_bytes_between_records(tmp_path, form):
+    """As `cat` leaves them between files of bgzip; the last offset of the index names one."""
+    path, more = tmp_path / "in.vcf.gz", tmp_path / "more.gz"
+    header = HEADER.replace("##INFO", "##contig=<ID=MT>\n##INFO")
+    for file, text in (
+        (path, header + body_of(spread(5000))),
+        (more, "".join(f"MT\t{1 + i}\t.\tA\tG\t.\t.\t.\n" for i in range(5))),
+    ):
+        with pysam.BGZFile(str(file), "wb") as bgzip:
+            bgzip.write(text.encode())
+    path.write_bytes(path.read_bytes() + more.read_bytes())
+    shift = 14 if form == "csi" else 0
+    pysam.tabix_index(str(path), preset="vcf", force=True, min_shift=shift)
+    found = by_parts(path, size=1000)
+    assert len(found) in (5, 6)
+    assert [r for records in found for r in records] == whole(path)
+    assert len(whole(path, Regions.parse(["MT:2-4"]))) == 3
+
+
+@pytest.mark.parametrize("form", ["tbi", "csi"])
+def test_the_last_record_without_a_newline(tmp_path, form):
+    path = write(tmp_path, form, body_of(spread(100)).rstrip("\n"))
+    expected = whole(path)
+    assert [r for records in by_parts(path, size=10) for r in records] == expected
+    assert whole(path, Regions.parse(["{HLA*01:01}"])) == [replace(expected[-1], index=0)]

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from conftest import make_model, write_fasta
-from scoring.clustered import BASES, HEADER, OPTIONS, fill, local, outputs
+from scoring.clustered import (
+    BASES,
+    HEADER,
+    N_CHUNKS,
+    OPTIONS,
+    PER_CHUNK,
+    TABLES,
+    fill,
+    line,
+    local,
+    outputs,
+    positions,
+)
 
-from mfdvep.errors import ClusterError, OutputError
+import mfdvep
+from mfdvep.errors import ClusterError, InputError, OutputError
+from mfdvep.files import sampled
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sections import WHOLE
 from mfdvep.genomics.vcf import Part, open_vcf
@@ -44,11 +59,14 @@ def test_nothing_answers_at_the_address(address):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def fake(cpus: float, gpus: float = 0.0, *, wanted=None, threads=1, share=0.0) -> Cluster:
-    """Return a cluster whose tasks are numbers, which end in the order in which they began."""
+def fake(*nodes: tuple[float, float], wanted=None, threads=1, share=0.0) -> Cluster:
+    """Return a cluster of nodes (CPUs, GPUs) whose tasks are numbers, which end as they began."""
     cluster = Cluster.__new__(Cluster)
     cluster.ray = SimpleNamespace(
-        cluster_resources=lambda: {"CPU": cpus, "GPU": gpus},
+        nodes=lambda: [
+            {"NodeID": str(i), "Alive": cpus > 0, "Resources": {"CPU": abs(cpus), "GPU": gpus}}
+            for i, (cpus, gpus) in enumerate(nodes)
+        ],
         wait=lambda refs, num_returns: (refs[:1], refs[1:]),
         get=lambda ref: ref,
         cancel=lambda ref: None,
@@ -58,22 +76,113 @@ def fake(cpus: float, gpus: float = 0.0, *, wanted=None, threads=1, share=0.0) -
     return cluster
 
 
+@pytest.fixture
+def here(monkeypatch):
+    """Return a cluster of this process alone: what goes to a task is pickled as Ray does it."""
+    cloudpickle = pytest.importorskip("ray").cloudpickle
+    worker = pytest.importorskip("mfdvep.scoring.worker")
+    monkeypatch.setattr(pipeline, "CHUNK_ALLELES", {"cpu": PER_CHUNK})
+    monkeypatch.setattr(pipeline, "SECTION_CHUNKS", 2)
+
+    @dataclass(frozen=True, eq=False)
+    class Ref:
+        value: bytes
+
+    get = lambda ref: cloudpickle.loads(ref.value)  # noqa: E731
+    put = lambda value: Ref(cloudpickle.dumps(value))  # noqa: E731
+    monkeypatch.setattr(worker, "ray", SimpleNamespace(get=get))
+    yield SimpleNamespace(
+        gpus=0.0,
+        threads=1,
+        n_workers=2,
+        ray=SimpleNamespace(put=put),
+        everywhere=lambda function, *args: [function(*args)],
+        task=lambda function: SimpleNamespace(remote=lambda *args: partial(function, *args)),
+        each=lambda tasks: (task() for task, _ in tasks),
+    )
+    for made in (worker._scorer, worker._assignment):
+        made.cache_clear()
+
+
+def test_all_kinds_of_output_are_those_of_a_local_run(folder, here):
+    """Twice on one scorer, which tells of each run alone."""
+    more = {"group_by": ["target"], "info": []}
+    names = ("o.vcf.gz", "s.parquet", "g.parquet", *TABLES)
+    with Genome(folder / "g.fa") as genome:
+        remote = ClusterScorer(here, make_model(), genome, **OPTIONS)
+        for scorer, where in ((local(genome), "a"), (remote, "b"), (remote, "c")):
+            asked = outputs(folder / where)
+            asked["store_features"] = folder / where / "s.parquet"
+            asked["groups"] = folder / where / "g.parquet"
+            summary = score_vcf(folder / "in.vcf.gz", scorer, **asked, **more)
+    for name in names:
+        expected = (folder / "a" / name).read_bytes()
+        assert (folder / "b" / name).read_bytes() == expected
+        assert (folder / "c" / name).read_bytes() == expected
+    (worker,) = summary.record["timing"]["workers"]
+    assert worker["records"] == summary.records == N_CHUNKS * PER_CHUNK
+
+
+def test_a_text_out_of_order_is_refused_as_by_a_local_run(folder, here):
+    """Before it is scored; each chunk by itself is in order."""
+    body = list(map(line, positions()))
+    middle = len(body) // 2
+    text = HEADER + "".join([*body[middle:], *body[:middle]])
+    (folder / "in.vcf").write_text(text)
+    said = []
+    with Genome(folder / "g.fa") as genome:
+        remote = ClusterScorer(here, make_model(), genome, **OPTIONS)
+        for scorer, where in ((local(genome), "a"), (remote, "b")):
+            with pytest.raises(InputError, match=r"record 81 .* are not sorted") as one:
+                score_vcf(folder / "in.vcf", scorer, **outputs(folder / where))
+            said.append(str(one.value))
+    assert said[0] == said[1]
+
+
+def test_a_link_to_the_genome_with_its_index_beside_the_link(folder, here, tmp_path):
+    """As workflows lay out their inputs."""
+    (tmp_path / "stored").mkdir()
+    (folder / "g.fa").rename(tmp_path / "stored" / "5f3a")
+    (folder / "g.fa").symlink_to(tmp_path / "stored" / "5f3a")
+    with Genome(folder / "g.fa") as genome:
+        scorer = ClusterScorer(here, make_model(), genome, **OPTIONS)
+        summary = score_vcf(folder / "in.vcf.gz", scorer, **outputs(folder / "b"))
+    assert summary.records == N_CHUNKS * PER_CHUNK
+
+
+def test_a_worker_that_comes_later_and_would_compute_in_another_way(folder, here):
+    with Genome(folder / "g.fa") as genome:
+        scorer = ClusterScorer(here, make_model(), genome, **OPTIONS)
+        scorer.provenance = {**scorer.provenance, "precision": "bfloat16"}
+        with pytest.raises(ClusterError, match=r"worker on \S+: precision would be float32"):
+            score_vcf(folder / "in.vcf.gz", scorer, **outputs(folder / "b"))
+
+
 @pytest.mark.parametrize(
     ("cluster", "n"),
     [
-        (fake(8), 8),
-        (fake(8, threads=3), 2),
-        (fake(8, wanted=3), 3),
-        (fake(2, wanted=3), 2),
-        (fake(8, 2, share=1), 2),
-        (fake(8, 2, share=0.5), 4),
+        (fake((8, 0)), 8),
+        (fake((8, 0), threads=3), 2),
+        (fake((4, 0), (4, 0), threads=3), 2),
+        (fake((2, 0), (2, 0), threads=3), 0),
+        (fake((8, 0), (-8, 0)), 8),  # one is gone
+        (fake((8, 0), wanted=3), 3),
+        (fake((2, 0), wanted=3), 2),
+        (fake((8, 2), share=1), 2),
+        (fake((8, 2), share=0.5), 4),
+        (fake((8, 2), share=0.6), 2),
+        (fake((16, 1), share=0.1), 10),
+        (fake((16, 0), (2, 4), share=1), 2),
     ],
 )
 def test_how_many_workers_there_are(cluster, n):
+    """A worker's CPUs and its share of a GPU are of one machine."""
     assert cluster.n_workers == n
 
 
-@pytest.mark.parametrize(("cluster", "most"), [(fake(4), 8), (fake(4, wanted=3), 3), (fake(0), 2)])
+@pytest.mark.parametrize(
+    ("cluster", "most"), [(fake((4, 0)), 8), (fake((4, 0), wanted=3), 3), (fake(), 2)]
+)
 def test_no_more_is_begun_than_is_needed(cluster, most):
     """However many tasks there are, so that memory does not grow with them."""
     n_begun = n_ended = largest = 0
@@ -92,13 +201,39 @@ def test_no_more_is_begun_than_is_needed(cluster, most):
     assert largest <= most + 1  # one is made, and waits until there is room
 
 
-def test_an_output_has_to_be_a_file_that_is_shared():
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_said_of_an_error_on_a_worker():
+    """Only what ended workers is told so, and an error that is not one of ours names its chunk."""
+    lost = pytest.importorskip("ray").exceptions
+    cluster = fake((1, 0))
+
+    def fails(error: Exception):
+        def get(_):
+            raise error
+
+        cluster.ray.get, cluster.ray.exceptions = get, lost
+        with pytest.raises(Exception, match=r"chunk of records 1 to 8") as caught:
+            cluster.get(None, lambda: "a chunk of records 1 to 8")
+        return caught.value
+
+    of_task = lost.RayTaskError("do_section", "Traceback\n...\n", OSError(5, "I/O error"))
+    found = [
+        fails(lost.WorkerCrashedError()),
+        fails(lost.ObjectLostError("a1b2", None, "")),
+        fails(of_task.as_instanceof_cause()),
+    ]
+    assert [type(error) for error in found] == [ClusterError] * 3
+    assert "ended the worker 3 times" in str(found[0])
+    assert "ended" not in str(found[1])
+    assert str(found[2]) == "a chunk of records 1 to 8: OSError: [Errno 5] I/O error"
+
+
+def test_an_output_has_to_be_a_file():
     scorer = ClusterScorer.__new__(ClusterScorer)
-    scorer.check_output("o.vcf.gz")
+    for output in ("o.vcf.gz", "s3://bucket/o.vcf.gz"):
+        scorer.check_output(output)
     with pytest.raises(OutputError, match=r"write to files; give -o NAME\.vcf\.gz"):
         scorer.check_output("-")
-    with pytest.raises(OutputError, match="not to object storage"):
-        scorer.check_output("s3://bucket/o.vcf.gz")
 
 
 def test_workers_that_would_compute_in_different_ways():
@@ -117,17 +252,24 @@ def test_a_worker_has_to_have_the_genome(folder, tmp_path):
             model=make_model(),
             fasta=folder / "g.fa",
             fingerprint=genome.fingerprint,
-            n_bytes=(folder / "g.fa").stat().st_size,
+            sample=sampled(folder / "g.fa"),
+            version=mfdvep.__version__,
             options={**OPTIONS, "device": "cpu"},
             n_threads=1,
         )
     assert recipe.make().provenance["batch_size"] == 8
     other = write_fasta(tmp_path / "other.fa", {"chr1": BASES[:-1]})
-    with pytest.raises(ClusterError, match=r"contigs and lengths differ.*the same FASTA"):
+    with pytest.raises(ClusterError, match=r"their lengths differ.*the same FASTA"):
         replace(recipe, fasta=other).make()
     wider = write_fasta(tmp_path / "wider.fa", {"chr1": BASES}, line=80)
-    with pytest.raises(ClusterError, match=r"contigs and lengths agree.*the same FASTA"):
+    with pytest.raises(ClusterError, match=r"their lengths agree.*the same FASTA"):
         replace(recipe, fasta=wider).make()
+    masked = f"{BASES[:200_000]}{'N' * 50_000}{BASES[250_000:]}"
+    masked = write_fasta(tmp_path / "masked.fa", {"chr1": masked})
+    with pytest.raises(ClusterError, match=r"their lengths agree.*the same FASTA"):
+        replace(recipe, fasta=masked).make()
+    with pytest.raises(ClusterError, match=rf"mfdvep {mfdvep.__version__}, expected mfdvep 99\.0"):
+        replace(recipe, version="99.0").make()
 
 
 def test_a_worker_has_to_have_the_folder_and_the_input(folder, tmp_path):
@@ -141,6 +283,7 @@ def test_a_worker_has_to_have_the_folder_and_the_input(folder, tmp_path):
             session=store.session,
             n_bytes=vcf.stat().st_size,
             header_digest=digest(HEADER.splitlines()),
+            provenance={},
         )
         with pytest.raises(ClusterError, match="not the folder where the run was started"):
             assignment.check()

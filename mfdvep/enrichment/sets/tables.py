@@ -25,7 +25,8 @@ class Table:
     path
         Tab-separated, plain, gzip or bgzip; or Parquet: told by content.
     needed, optional
-        Names of columns that must and that may be there, in any order among others.
+        Names of columns that must and that may be there, in any order among others; `optional`
+        None for every one.
 
     Attributes
     ----------
@@ -43,7 +44,7 @@ class Table:
     """
 
     def __init__(
-        self, path: str | Path, needed: Sequence[str], optional: Sequence[str] = ()
+        self, path: str | Path, needed: Sequence[str], optional: Sequence[str] | None = ()
     ) -> None:
         self._stack = ExitStack()
         text = TextStream(path)
@@ -51,7 +52,8 @@ class Table:
         self.name = text.name
         try:
             if text.head.startswith(PARQUET):
-                self._lines = self._of_parquet(Path(path), [*dict.fromkeys((*needed, *optional))])
+                wanted = None if optional is None else [*dict.fromkeys((*needed, *optional))]
+                self._lines = self._of_parquet(Path(path), wanted)
             else:
                 self._lines = iter(text)
             header = next(self._lines, "").lstrip("\ufeff#").rstrip("\r").split("\t")
@@ -64,15 +66,17 @@ class Table:
         except BaseException:
             self.close()
             raise
-        self.place = {name: found[name] for name in (*needed, *optional) if name in found}
+        names = reversed(found) if optional is None else (*needed, *optional)  # of equals the first
+        self.place = {name: found[name] for name in names if name in found}
         self.n_columns = len(header)
 
-    def _of_parquet(self, path: Path, wanted: Sequence[str]) -> Iterator[str]:
+    def _of_parquet(self, path: Path, wanted: Sequence[str] | None) -> Iterator[str]:
         """Yield the header and the rows as the lines of a tab-separated table."""
         try:
             with pq.ParquetFile(path) as file:
-                columns = [name for name in wanted if name in file.schema_arrow.names]
-                yield "\t".join(columns or file.schema_arrow.names)
+                names = file.schema_arrow.names
+                columns = [name for name in (names if wanted is None else wanted) if name in names]
+                yield "\t".join(columns or names)
                 for batch in file.iter_batches(columns=columns):
                     values = [map(_as_text, column.to_pylist()) for column in batch.columns]
                     yield from map("\t".join, zip(*values, strict=True))
