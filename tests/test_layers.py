@@ -251,9 +251,9 @@ def test_only_the_command_line_prints(path):
         "from mfdvep.cli.main import mfdvep; mfdvep(['burden', '--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
         "standalone_mode=False)",
-        "from mfdvep.cli.main import mfdvep; mfdvep(['expression', 'score', '--help'], "
-        "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['align', 'train', '--help'], "
+        "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['expression', 'score', '--help'], "
         "standalone_mode=False)",
     ],
 )
