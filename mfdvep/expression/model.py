@@ -102,7 +102,8 @@ class ExpressionModel:
         Parameters
         ----------
         signal
-            Of the cell, as `Profiles.signal` has it: not negative.
+            Of the cell, as `Profiles.signal` has it: not negative. float64 stays float64, for the
+            small differences between alleles; anything else becomes float32.
 
         Raises
         ------
@@ -110,7 +111,8 @@ class ExpressionModel:
             An unknown cell, another shape, or a signal that is negative or not finite.
         """
         number = self.cell_number(cell)
-        x = torch.as_tensor(signal, dtype=torch.float32)
+        x = torch.as_tensor(signal)
+        x = x if x.dtype == torch.float64 else x.float()
         expected = (len(self.marks), N_BINS)
         if x.ndim != 3 or tuple(x.shape[1:]) != expected:
             raise InputError(
@@ -123,7 +125,7 @@ class ExpressionModel:
 
     def latent(self, signal: np.ndarray, cell: str) -> np.ndarray:
         """Return the latents' means, float32 (n, k), of profiles; raises as `scaled`."""
-        return latents(self.network.autoencoder, self.scaled(signal, cell).numpy())
+        return latents(self.network.autoencoder, self.scaled(signal, cell).float().numpy())
 
     @torch.no_grad()
     def predict(self, signal: np.ndarray, cell: str) -> np.ndarray:
@@ -137,7 +139,7 @@ class ExpressionModel:
         number = self.cell_number(cell)
         parts = [
             self.network(x, torch.full((len(x),), number))
-            for x in self.scaled(signal, cell).split(_AT_ONCE)
+            for x in self.scaled(signal, cell).float().split(_AT_ONCE)
         ]
         return torch.cat(parts).numpy()
 
