@@ -124,8 +124,8 @@ ROOMS = {
     "pyBigWig": {"expression"},
     "anndata": {"cohort"},
     "ray": {"scoring.worker", "scoring.cluster"},
-    "captum": {"interpret.gradients"},
-    "safetensors": {"model", "expression.model"},
+    "captum": {"interpret.gradients", "cohort.align.attribution"},
+    "safetensors": {"model", "expression.model", "cohort.align.model_folder"},
     "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
@@ -250,6 +250,8 @@ def test_only_the_command_line_prints(path):
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['burden', '--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
+        "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['align', 'train', '--help'], "
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['expression', 'score', '--help'], "
         "standalone_mode=False)",
