@@ -84,7 +84,7 @@ def _cnn(shape: Sequence[int], settings: AlignSettings) -> nn.Module:
     """Return three levels of convolutions, each of half the size of the one before, and a mean.
 
     Nothing is normalised within an image: how strongly it shows something is what is to be found.
-    With GroupNorm the planted genes of a simulated cohort were not found, and own pairs by chance.
+    With GroupNorm own pairs of a simulated cohort were found by chance, planted genes not first.
     """
     if min(shape[1:]) < 8:
         raise InputError(f"image encoder cnn: images of {tuple(shape)}; expected at least 8 x 8")
