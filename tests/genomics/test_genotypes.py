@@ -64,8 +64,15 @@ def test_gt(tmp_path, calls, alt, allele, expected, frequency, n_missing, n_half
         ("DS", ". . .", "C,G", 2, [NAN, NAN, NAN], NAN),
         ("GP", ". . .", "C", 1, [NAN, NAN, NAN], NAN),
     ],
-    ids=["DS", "DS of two ALTs", "GP", "GP of a haploid person", "GP of haploid people",
-         "DS of nobody", "GP of nobody"],
+    ids=[
+        "DS",
+        "DS of two ALTs",
+        "GP",
+        "GP of a haploid person",
+        "GP of haploid people",
+        "DS of nobody",
+        "GP of nobody",
+    ],
 )
 def test_ds_and_gp(tmp_path, field, calls, alt, allele, expected, frequency):
     found = dosages(tmp_path, f"chr1 10 . A {alt} . {field} {calls}", allele, field)
