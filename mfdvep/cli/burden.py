@@ -140,6 +140,11 @@ def _show(output: Path, stats: dict[str, Any]) -> None:
             f"note: {unknown:,} of {n_inside:,} ALTs in regions are not in the scores; are both of "
             "one assembly? -f GENOME checks it"
         )
+    if of_used["repeated"]:
+        lines.append(
+            f"note: {of_used['repeated']:,} ALTs that count are the event of another line, and their "
+            "dosages add up; bcftools norm --rm-dup exact leaves one"
+        )
     if of_used["alt_is_major"]:
         lines.append(
             f"note: {of_used['alt_is_major']:,} of them are the common allele, so that carriers of "

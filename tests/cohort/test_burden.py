@@ -17,6 +17,7 @@ from oracles import plain_burdens
 from mfdvep.cohort import accumulator, burdens, running
 from mfdvep.cohort.options import BurdenOptions
 from mfdvep.errors import InputError, OutputError
+from mfdvep.files import sha256
 from mfdvep.genomics.genome import Genome
 
 PEOPLE = ("ann", "bob", "cat")
@@ -284,6 +285,7 @@ def test_the_run_is_recorded_and_repeats_byte_for_byte(case):
     assert record == json.loads(json.dumps(stats))
     assert record["scores"]["model"]["name"] == "toy"
     assert record["options"]["weights"] == ["biological_absolute", "unweighted"]
+    assert record["regions"] == {"file": "r.bed", "sha256": sha256(case.regions)}
     inside = json.loads(pq.read_schema(case.output).metadata[b"mfdvep"])["provenance"]
     assert inside["options"] == record["options"]
     names = ("b.parquet", "b.stats.json", "b.variants.tsv.gz")
