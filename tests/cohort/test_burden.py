@@ -231,7 +231,8 @@ def test_a_genome_aligns_indels_and_checks_refs(case, tmp_path):
     ("change", "match"),
     [
         ({"maf_max": 0.01}, r"none of 4 ALTs counts \(4 above_maf\)"),
-        ({"maf_max": 0.6}, "largest MAF 0.6: expected 0 to 0.5"),
+        ({"maf_max": 0.6}, "largest MAF 0.6: expected above 0, to 0.5"),
+        ({"maf_max": 0.0}, "largest MAF 0.0: expected above 0"),
         ({"over_tracks": "sum"}, "expected mean, largest"),
         ({"field": "PL"}, "expected auto, GT, DS, GP"),
         ({"weights": []}, "no weighting"),
