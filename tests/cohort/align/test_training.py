@@ -114,6 +114,28 @@ def test_families_are_in_one_split(run, inputs):
     assert sum(list(map(family.get, model.splits)).count(f) > 1 for f in places) > 10
 
 
+def shuffled(table, seed):
+    order = np.random.default_rng(seed).permutation(len(table.iids))
+    families = table.families and tuple(table.families[i] for i in order)
+    return replace(table, iids=tuple(table.iids[i] for i in order), values=table.values[order],
+                   families=families)  # fmt: skip
+
+
+def test_people_are_joined_by_name_in_whatever_order_rows_are(tmp_path, inputs, run):
+    genetics, covariates = (shuffled(inputs.genetics[0], 1),), shuffled(inputs.covariates, 2)
+    train(tmp_path / "a", Inputs(inputs.images, genetics, covariates), replace(SMALL, dropout=0.2))
+    assert (tmp_path / "a" / WEIGHTS).read_bytes() == (run / WEIGHTS).read_bytes()
+    model, found = load(run), []
+    for own in (inputs, Inputs(shuffled(inputs.images, 3), genetics, covariates)):
+        held = hold_out(model, own)
+        rows = held.rows(TEST)
+        rows = rows[np.argsort([held.people.iids[i] for i in rows])]
+        image, (genetic,) = compared(model.aligner, held.arrays, rows)
+        found.append((image, genetic, np.asarray(held.people.families)[rows]))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def halves(inputs, *, lacking):
     """Return inputs with burdens as two modalities, the second without every third person."""
     whole = inputs.genetics[0]
