@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cohort.align.made import make_cohort, write_burdens, write_inputs
 
+from mfdvep.cli.align_options import named
 from mfdvep.files import sha256
 
 SMALL = ["--epochs", "8", "--width", "8", "--hidden", "16", "--projection", "16", "--batch", "64",
@@ -122,6 +123,12 @@ def test_other_genetics_of_the_same_people(tmp_path, data, run, trained):
     code, _, err = run("align", "explain", str(trained), "--genetics", f"{data}/counts.parquet")
     assert code == 1
     assert "the model was trained with burdens: name them so, NAME=FILE" in err
+
+
+def test_a_path_may_have_an_equals_sign():
+    assert named(["runs/h2=0/burdens.v1.parquet", "prs=runs/h2=0/x.tsv"]) == {
+        "burdens": "runs/h2=0/burdens.v1.parquet", "prs": "runs/h2=0/x.tsv"
+    }  # fmt: skip
 
 
 def test_covariates_that_are_not_used_are_chosen_all_the_same(tmp_path, data, run):
