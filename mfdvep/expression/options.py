@@ -31,8 +31,8 @@ class TrainOptions:
 
     n_latent: int = 10
     kl: float = 5e-5
-    epochs: int = 12
-    head_epochs: int = 15
+    epochs: int = 8
+    head_epochs: int = 10
     heads: int = 3
     dropout: float = 0.3
     weight_decay: float = 0.01

@@ -56,18 +56,18 @@ def train_model(
     TrainingError
         No training genes; labels of one class; a loss that is not finite.
     """
+    rows = {split: profiles.rows(split) for split in ("train", "validation")}
+    y = {split: targets(profiles, where, target) for split, where in rows.items()}
+    for number, cell in enumerate(profiles.cells):
+        values = y["train"][number]
+        check_labels(values[~np.isnan(values)], target, f"training genes of {cell}")
     scale = Scale.of(profiles)
     scaled = scale.of_all(profiles)
-    rows = {split: profiles.rows(split) for split in ("train", "validation")}
     of_split = {split: scaled[:, where] for split, where in rows.items()}
 
     def telling(what: str) -> Callable[[int, int, dict[str, float]], None] | None:
         return None if progress is None else lambda *given: progress(what, *given)
 
-    y = {split: targets(profiles, where, target) for split, where in rows.items()}
-    for number, cell in enumerate(profiles.cells):
-        known = y["train"][number]
-        check_labels(known[~np.isnan(known)], target, f"training genes of {cell}")
     autoencoder, losses = train_autoencoder(
         pooled(of_split["train"]),
         pooled(of_split["validation"]),
