@@ -28,7 +28,8 @@ class Contributions:
     takes (log1p of the signal, divided by its spread). A gene without marks is one that occurs,
     and a bin without signal contributes 0, so what a figure colours is a mark that is there. The
     mean profile, the other choice, is a smear over promoters that no gene has, and gives
-    contributions to what is absent.
+    contributions to what is absent. Stripes of every other bin are the network's: its convolutions
+    step over two bins, so the kernel meets neighbours with different weights.
 
     Attributes
     ----------

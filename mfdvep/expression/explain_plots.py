@@ -13,9 +13,12 @@ from matplotlib.image import AxesImage
 from mfdvep.expression.bins import REACH
 from mfdvep.expression.explaining import GeneInCell
 from mfdvep.expression.roles import Roles
-from mfdvep.plotting import BLACK, GREY, KIND_COLOURS, title_over
+from mfdvep.plotting import BLACK, GREY, title_over
 from mfdvep.wording import number, signed
 
+_NONE = "#d9d9d9"  # where nothing is defined
+_RISES, _FALLS = "#b2182b", "#2166ac"  # the ends of the maps' colours
+_SPLIT = {"train": "training", "left_out": "left out"}
 _EXTENT = (-REACH / 1000, REACH / 1000)  # kb
 
 
@@ -37,13 +40,19 @@ def gene_figure(found: Sequence[GeneInCell], marks: Sequence[str], *, unit: str)
         if not np.isnan(one.expression):
             side = "high" if one.expression > one.threshold else "low"
             observed = f"observed {number(one.expression)} ({side})"
+        split = _SPLIT.get(one.split, one.split)
         above.set_title(
-            f"{one.cell} ({one.split.replace('_', ' ')} gene): predicted {signed(one.prediction)}, "
+            f"{one.cell} ({split} gene): predicted {signed(one.prediction)}, "
             f"without marks {signed(one.base)}; {observed}",
             fontsize=9, loc="left",
         )  # fmt: skip
-        figure.colorbar(change, ax=above, pad=0.01).set_label(f"contribution\n({unit})", fontsize=8)
-        figure.colorbar(signal, ax=below, pad=0.01).set_label("log(1 + signal)", fontsize=8)
+        for axes, image, text in (
+            (above, change, f"contribution\n({unit})"),
+            (below, signal, "log(1 + signal)"),
+        ):
+            bar = figure.colorbar(image, ax=axes, pad=0.01)
+            bar.set_label(text, fontsize=8)
+            bar.ax.tick_params(labelsize=7.5)
     grid[-1].set_xlabel("kb from the start site, in the gene's direction", fontsize=9)
     gene = found[0].gene
     place = f"{gene.chrom}:{gene.tss + 1:,} ({gene.strand})"
@@ -54,32 +63,31 @@ def gene_figure(found: Sequence[GeneInCell], marks: Sequence[str], *, unit: str)
 def roles_figure(found: Roles, marks: Sequence[str], *, unit: str) -> Figure:
     """Return what outputs stand for in one cell, a row an output, latents by size of their effect.
 
-    A latent whose effect is negative is shown turned, so that red raises the prediction in every
-    row.
+    The maps of a latent whose effect is negative are turned (times -1), so that red raises the
+    prediction in every row.
     """
     order = [0, *(1 + np.argsort(-np.abs(found.effect[0]), kind="stable"))]
     turn = [1, *np.where(found.effect[0] < 0, -1, 1)]
     figure = Figure(figsize=(12.4, 1.2 + 1.05 * len(order)), layout="constrained")
     grid = figure.subplots(len(order), 3, squeeze=False, width_ratios=[1, 1, 0.45])
-    for row, k in zip(grid, order, strict=True):
+    for i, k in enumerate(order):
+        row, is_last = grid[i], i == len(order) - 1
         mean = turn[k] * found.contribution[0, k]
-        for axes, values, most in (
-            (row[0], mean, float(np.abs(mean).max()) or 1.0),
-            (row[1], turn[k] * found.correlation[k], 1.0),
-        ):
-            image = _map(axes, values, marks, most)
-            figure.colorbar(image, ax=axes, pad=0.01).ax.tick_params(labelsize=7)
-            axes.tick_params(labelsize=7, labelbottom=row is grid[-1])
+        largest = float(np.abs(mean).max()) or 1.0
+        _map(row[0], mean, marks, largest)
+        image = _map(row[1], turn[k] * found.correlation[k], marks, 1.0)
+        for axes in row[:2]:
+            axes.tick_params(labelsize=7, labelbottom=is_last)
         row[1].set_yticks([])
+        row[0].set_title(f"\N{PLUS-MINUS SIGN}{number(largest)}", fontsize=7.5, loc="right", pad=1)
         name = found.outputs[k]
         row[0].set_ylabel(name if turn[k] > 0 else f"{name}\n(turned)", fontsize=9, rotation=0,
                           ha="right", va="center", labelpad=4)  # fmt: skip
-        _effect(row[2], found, k - 1, row is grid[-1])
-    for axes, text in zip(
-        grid[0],
-        (f"mean contribution ({unit}; of a latent, SD)", "correlation with log(1 + signal)", ""),
-        strict=True,
-    ):
+        if k:
+            _effect(row[2], found, k - 1, is_last)
+    _key(figure, grid[0, 2], image)
+    titles = (f"mean contribution ({unit}; of a latent, SD)", "correlation with log(1 + signal)")
+    for axes, text in zip(grid[0], titles, strict=False):
         axes.set_title(text, fontsize=9)
     for axes in grid[-1, :2]:
         axes.set_xlabel("kb from the start site, in the gene's direction", fontsize=8.5)
@@ -89,18 +97,27 @@ def roles_figure(found: Roles, marks: Sequence[str], *, unit: str) -> Figure:
     return figure
 
 
+def _key(figure: Figure, axes: Axes, image: AxesImage) -> None:
+    """Say what colours and bars are."""
+    axes.set_axis_off()
+    bar = figure.colorbar(image, cax=axes.inset_axes((0.05, 0.08, 0.9, 0.13)),
+                          orientation="horizontal")  # fmt: skip
+    bar.set_ticks([-1, 0, 1], labels=["-1", "0", "1"])
+    bar.ax.tick_params(labelsize=7)
+    text = (
+        "colours: \N{PLUS-MINUS SIGN} the number at a map, and r;\n"
+        "bars: what the head makes of a\nlatent; turned where negative"
+    )
+    axes.text(0.0, 1.0, text, fontsize=7.5, va="top", transform=axes.transAxes)
+
+
 def _effect(axes: Axes, found: Roles, latent: int, is_last: bool) -> None:
     """Draw what the head makes of a latent, on the same scale in all rows."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_yticks([])
-    if latent < 0:
-        axes.set_axis_off()
-        axes.text(0.0, 0.5, "what the head makes\nof each latent", fontsize=8.5, va="center",
-                  transform=axes.transAxes)  # fmt: skip
-        return
     mean, low, high = found.effect[:, latent]
     reach = 1.15 * float(np.nanmax(np.abs(found.effect))) or 1.0
-    colour = KIND_COLOURS["biological"] if mean > 0 else KIND_COLOURS["technical"]
+    colour = _RISES if mean > 0 else _FALLS
     axes.axvline(0, color=GREY, linewidth=0.7)
     axes.barh(0, mean, height=0.5, color=colour)
     axes.plot([low, high], [0, 0], color=BLACK, linewidth=1.2)
@@ -123,5 +140,6 @@ def _map(
     )  # fmt: skip
     axes.set_yticks(range(len(marks)), marks)
     axes.tick_params(labelsize=8)
+    axes.set_facecolor(_NONE)
     axes.axvline(0, color=BLACK, linewidth=0.7, linestyle=":")
     return image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,24 +66,26 @@ def read_mark(path: str | Path, places: Places, *, column: int | None = None) ->
 
 def _of_bed(path: str | Path, places: Places, column: int | None) -> MarkSignal:
     """Return the signal of peaks; where they overlap, their signals add."""
-    found: dict[str, tuple[list[tuple[int, int]], list[float]]] = {}
+    found: dict[str, tuple[array, array]] = {}  # 24 bytes a line
+    contigs: dict[str, str] = {}
     for line in bed_lines(path):
         if column is None:
             column = _column_of(line, path)
-        intervals, values = found.setdefault(line.chrom, ([], []))
-        intervals.append((line.start, line.end))
+        contig = contigs.get(line.chrom)
+        if contig is None:
+            contig = contigs[line.chrom] = one_spelling(line.chrom)
+            found.setdefault(contig, (array("q"), array("d")))
+        intervals, values = found[contig]
+        intervals.append(line.start)
+        intervals.append(line.end)
         values.append(_value(line, column, path))
-    together: dict[str, tuple[list[tuple[int, int]], list[float]]] = {}
-    for chrom, (intervals, values) in found.items():
-        of_it = together.setdefault(one_spelling(chrom), ([], []))
-        of_it[0].extend(intervals)
-        of_it[1].extend(values)
     bins = np.zeros((places.n, N_BINS))
-    for chrom, rows in places.rows.items():
-        if chrom in together:
-            intervals, values = together[chrom]
-            bins[rows] = fill(places.starts[chrom], np.array(intervals), np.array(values))
-    return MarkSignal(places.directed(bins), dict.fromkeys(together))
+    for contig, rows in places.rows.items():
+        if contig in found:
+            intervals, values = found[contig]
+            ends = np.frombuffer(intervals, dtype=np.int64).reshape(-1, 2)
+            bins[rows] = fill(places.starts[contig], ends, np.frombuffer(values))
+    return MarkSignal(places.directed(bins), dict.fromkeys(found))
 
 
 def _column_of(line: BedLine, path: str | Path) -> int:

@@ -116,6 +116,10 @@ def prepare_profiles(
     about = {
         "mfdvep": __version__,
         "command": command,
+        "marks": {
+            cell: {mark: str(sheet.files[cell, mark]) for mark in sheet.marks}
+            for cell in sheet.cells
+        },
         "inputs": _digests([genes, expression, *sheet.files.values()]),
         "options": {
             "contigs": {split: [*names] for split, names in options.contigs.items()},

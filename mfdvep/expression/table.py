@@ -56,9 +56,15 @@ def read_expression(
     Raises
     ------
     InputError
-        Missing or damaged; no gene_id, or no column of a cell type; no row is of a gene (three ids
-        of each are shown); with its line: a value that is no number, negative or not finite.
+        One column for several cell types; a table missing or damaged; no gene_id, or no column of a
+        cell type; no row is of a gene (three ids of each are shown); with its line: a value that is
+        no number, negative or not finite.
     """
+    if len(cells) > 1 and CELL not in column:
+        raise InputError(
+            f"expression column {column!r} for {len(cells)} cells; expected {CELL} in it, such as "
+            f"rpkm_{CELL}"
+        )
     row_of = {gene.id: i for i, gene in enumerate(genes)}
     values = np.full((len(cells), len(genes)), np.nan, dtype=np.float32)
     seen: dict[str, None] = {}

@@ -65,6 +65,7 @@ def test_a_small_set_whole(tmp_path):
     assert made.split.tolist() == ["train", "train", "validation", "validation", "test", "test"]
     assert made.thresholds.tolist() == [2.0, 3.0]
     assert made.labels(0).tolist() == [0, 1, 0, 1, 0, 1]
+    assert made.provenance["marks"]["K562"]["H3K4me3"] == str(tmp_path / "peaks.bed")
     assert made.log_expression(0).tolist() == pytest.approx(np.log2([2, 4, 1, 10, 1, 10]))
     assert {split: made.rows(split).tolist() for split in SPLITS} == {
         "train": [0, 1], "validation": [2, 3], "test": [4, 5], "left_out": []}  # fmt: skip
@@ -164,6 +165,11 @@ def test_a_column_that_only_has_the_cell_in_its_name_is_proposed(tmp_path):
     table.write_text(table.read_text().replace("K562", "rpkm_K562"))
     with pytest.raises(InputError, match=r"rpkm_K562; e\.g\. --expression-column 'rpkm_\{cell\}'"):
         prepare(tmp_path)
+
+
+def test_one_column_for_several_cells_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"'K562' for 2 cells; expected \{cell\} in it"):
+        prepare(write(tmp_path), replace(OPTIONS, expression_column="K562"))
 
 
 def test_ids_that_do_not_match_are_shown_three_of_each(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -77,6 +78,5 @@ def _entries(batch: GeneBatch, row: int) -> Iterator[str]:
             effects.combined, effects.biological, effects.technical, effects.h3k4me3_combined
         )  # fmt: skip
         numbers = [float(values[row, i]) for values in changes]
-        is_known = numbers[0] == numbers[0]
-        sign = direction(numbers[0]) if is_known else "."
+        sign = "." if math.isnan(numbers[0]) else direction(numbers[0])
         yield "|".join([allele, *gene, escape_info(cell), *map(format_float, numbers), sign])

@@ -114,7 +114,9 @@ def score_expression(
     OutputError
         See `check_outputs`; an output cannot be written. None is half-written.
     """
-    began = time.monotonic()
+    if str(table) == "-":
+        raise OutputError("table -: Parquet is no stream; give a file, such as --table OUT.parquet")
+    began, n_before = time.monotonic(), effects.n_windows
     stats, old = stats_path(output), Targets({"vcf": Path(output)}).old_indexes
     fasta = effects.genome.path
     inputs = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
@@ -149,11 +151,11 @@ def score_expression(
             if progress is not None:
                 progress(counts.records, None, {"pairs": counts.pairs.total()})
         form.join(pieces, parts[output])
-        seconds = time.monotonic() - began
+        seconds, n_windows = time.monotonic() - began, effects.n_windows - n_before
         timing = {
             "seconds": seconds,
-            "windows": effects.n_windows,
-            "windows_per_second": effects.n_windows / seconds,
+            "windows": n_windows,
+            "windows_per_second": n_windows / seconds,
         }
         record = run_record(counts, genes, provenance=provenance, timing=timing)
         parts.write_text(stats, json.dumps(record, indent=1, allow_nan=False) + "\n")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from mfdvep.errors import ModelError
 from mfdvep.expression.bins import MARKS
 from mfdvep.expression.genes import Tss
 from mfdvep.expression.predicted import gene_windows, window_starts_of
 from mfdvep.expression.variants import pairs as module
-from mfdvep.expression.variants.pairs import NUMBERS
+from mfdvep.expression.variants.pairs import NUMBERS, GeneEffects
+from mfdvep.expression.variants.readout import Readout
 from mfdvep.expression.variants.touched import alternative_windows
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import WINDOW_BASES, decode, encode, reverse_complement
@@ -20,6 +23,7 @@ from tests.expression.variants.worlds import (
     MINUS,
     N_BASES,
     PLUS,
+    SHA,
     HandMadeModel,
     calibration,
     effects_on,
@@ -230,3 +234,13 @@ def test_cells_that_are_chosen_are_as_among_all(genome):
     among = effects_on(genome).score([(change, PLUS)])
     assert alone.combined.shape == (1, 1)
     np.testing.assert_allclose(alone.combined[:, 0], among.combined[:, 1], rtol=1e-5)
+
+
+def test_values_that_are_not_finite_are_refused(genome):
+    effects = effects_on(genome)
+    model = HandMadeModel()
+    torch.nn.init.constant_(model.network.bias, float("nan"))
+    broken = Readout(model, calibration(), mfd_sha256=SHA)
+    damaged = GeneEffects(effects.predictor, broken, genome)
+    with pytest.raises(ModelError, match="not finite"):
+        damaged.score([(change_of(genome, SNV), PLUS)])

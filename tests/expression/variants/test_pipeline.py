@@ -284,6 +284,11 @@ def test_an_interrupted_run_leaves_nothing(call, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_table_is_no_stream(call, tmp_path):
+    with pytest.raises(OutputError, match="table -: Parquet is no stream"):
+        call(tmp_path / "o.vcf", table="-")
+
+
 @pytest.mark.parametrize(("name", "message"), [("-", "give a file"), ("o.txt", "ends in")])
 def test_names_of_the_output(name, message):
     with pytest.raises(OutputError, match=message):
