@@ -76,7 +76,7 @@ class Remote:
     def __truediv__(self, name: str) -> Remote:
         return self.with_name(f"{self.name}/{name}")
 
-    def resolve(self) -> Remote:
+    def absolute(self) -> Remote:
         """Return the same: its path is from the root."""
         return self
 
