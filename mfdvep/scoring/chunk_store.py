@@ -66,14 +66,14 @@ class ChunkStore(ChunkFolder):
     ) -> None:
         self._keep = keep
         self._lock: int | None = None
-        if (folder / "run.json").exists() and not (resume or force):
-            also = " or is at work" if isinstance(folder, Remote) else ""
-            raise OutputError(
-                f"{folder} holds a run that was interrupted{also}; go on with it: --resume, or "
-                "begin anew: --force"
-            )
         wanted: dict[str, Any] = json.loads(json.dumps(run))
         try:
+            if not (resume or force) and (folder / "run.json").exists():
+                also = " or is at work" if isinstance(folder, Remote) else ""
+                raise OutputError(
+                    f"{folder} holds a run that was interrupted{also}; go on with it: --resume, or "
+                    "begin anew: --force"
+                )
             folder.mkdir(exist_ok=True)
             held = [path.name for path in folder.iterdir()]
             if strange := [name for name in held if not _OWN.fullmatch(name)]:
@@ -186,7 +186,7 @@ def _locked(folder: AnyPath) -> int | None:
     if isinstance(folder, Remote):
         return None
     path = folder / "lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT)  # NFS locks only what is open for writing
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # NFS locks only what is open for writing
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         is_held = os.path.samestat(os.fstat(handle), path.stat())
