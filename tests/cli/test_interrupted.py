@@ -128,6 +128,14 @@ class Processes:
         self._server.stdout.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def interruptible():
+    """Have processes heed SIGINT, also where this one was begun in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory):
     found = Processes(tmp_path_factory.mktemp("processes"))
@@ -135,10 +143,10 @@ def processes(tmp_path_factory):
     found.close()
 
 
-def fill(folder: Path) -> Path:
+def fill(folder: Path, n: int = N_RECORDS) -> Path:
     folder.mkdir(exist_ok=True)
     write_fasta(folder / "g.fa", {"chr1": BASES})
-    (folder / "in.vcf").write_text(HEADER + records(N_RECORDS))
+    (folder / "in.vcf").write_text(HEADER + records(n))
     return folder
 
 
@@ -196,18 +204,20 @@ def test_an_empty_folder_of_parts_is_no_claim_on_an_output(processes, folder):
     assert (folder / "o.vcf.gz").read_text() == "precious"
 
 
-def emptied(folder: Path) -> Path:
+def emptied(folder: Path, n: int = N_RECORDS) -> Path:
     shutil.rmtree(folder)
-    return fill(folder)
+    return fill(folder, n)
 
 
-def test_killed_before_every_change_to_a_file(processes, folder, whole):
-    """At every third, what was being written is left in half."""
-    for n in range(1, whole[1] + 1):
-        emptied(folder)
+def test_killed_before_every_change_to_a_file(processes, folder):
+    """At every third, what was being written is left in half. There are two chunks."""
+    n_changes = processes.counted(emptied(folder, 7))
+    expected = outputs(folder), n_changes
+    for n in range(1, n_changes + 1):
+        emptied(folder, 7)
         ended = processes.run(folder, *COMMAND, die=n, tear=n % 3 == 0)
         assert ended.code == -signal.SIGKILL
-        complete(processes, folder, whole)
+        complete(processes, folder, expected)
 
 
 def labelled(folder: Path) -> Path:
