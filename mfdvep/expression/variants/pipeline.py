@@ -23,10 +23,10 @@ from mfdvep.files import Parts, check_outputs, sha256
 from mfdvep.genomics.bcf import quiet_htslib
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.vcf import open_vcf
+from mfdvep.genomics.vcf_index import ENDINGS as INDEX_ENDINGS
 from mfdvep.genomics.vcf_output import VcfOutput, output_form
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.reading import groups
-from mfdvep.scoring.targets import Targets
 from mfdvep.scoring.windows import AlleleWindows
 
 CHUNK_ALLELES = 512  # some 6,000 windows where each is in reach of one gene
@@ -117,7 +117,7 @@ def score_expression(
     if str(table) == "-":
         raise OutputError("table -: Parquet is no stream; give a file, such as --table OUT.parquet")
     began, n_before = time.monotonic(), effects.n_windows
-    stats, old = stats_path(output), Targets({"vcf": Path(output)}).old_indexes
+    stats, old = stats_path(output), [Path(f"{output}{ending}") for ending in INDEX_ENDINGS]
     fasta = effects.genome.path
     inputs = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
     inputs += [sources.genes, sources.calibration, *sources.others]
