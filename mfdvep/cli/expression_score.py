@@ -48,7 +48,8 @@ _CALIBRATION = "calibration.json"  # of a folder of a model of expression
 @click.option("--batch-size", type=Count(), default="auto", show_default=True,
               help="Windows whose activations are held at once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
-@click.option("--replace", is_flag=True, help="Replace an earlier annotation by mfdvep.")
+@click.option("--replace", is_flag=True, help="Replace an earlier annotation by this "
+              "command; one by `mfdvep score` always stays.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite outputs.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 def expression_score(
@@ -62,7 +63,8 @@ def expression_score(
     read by a head that was trained on observed marks. Effects are ALT minus REF of what the head
     gives: of the bundled model, the log-odds that expression is above the cell's median. Beside
     them stands the plain change of H3K4me3 within 500 bases of the start site, as a baseline.
-    MFD_GENE has combined, biological and technical effects; MFD_STATUS says why an ALT has none.
+    MFD_GENE has combined, biological and technical effects; MFD_GENE_STATUS says why an ALT has
+    none.
 
     This is experimental: VARIANTS.md in the folder of the bundled model of expression has what
     was measured on eQTLs, beside the baseline.

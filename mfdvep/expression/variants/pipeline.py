@@ -21,6 +21,7 @@ from mfdvep.expression.variants.report import Counts, run_record
 from mfdvep.expression.variants.table import rows_of, table_writer
 from mfdvep.files import Parts, check_outputs, sha256
 from mfdvep.genomics.bcf import quiet_htslib
+from mfdvep.genomics.own import GENES
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.vcf import open_vcf
 from mfdvep.genomics.vcf_output import VcfOutput, output_form
@@ -95,7 +96,7 @@ def score_expression(
     regions
         Only records whose REF overlaps them.
     replace
-        Take out an earlier annotation by this tool, which is otherwise refused.
+        Take out an earlier annotation of genes, which is otherwise refused.
     force
         Overwrite outputs.
     command
@@ -108,7 +109,7 @@ def score_expression(
     ------
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
-        annotated already.
+        annotated with genes already.
     ModelError
         The models gave a value that is not finite.
     OutputError
@@ -135,7 +136,12 @@ def score_expression(
         parts = stack.enter_context(Parts(output, table, stats))
         folder = Path(stack.enter_context(_folder(Path(output))))
         form = VcfOutput(
-            output, reader.header_lines, header_lines(provenance), folder=folder, replace=replace
+            output,
+            reader.header_lines,
+            header_lines(provenance),
+            folder=folder,
+            own=GENES,
+            replace=replace,
         )
         writer = None
         if table is not None:

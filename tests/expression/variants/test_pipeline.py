@@ -81,7 +81,7 @@ def test_every_record_once_in_order_and_the_rest_as_it_was(done, world):
     for old, new in zip(before, after, strict=True):
         assert new[7].startswith(f"{old[7]};MFD_")
         assert [*new[:7], old[7], *new[8:]] == old
-    assert [added(fields)["MFD_STATUS"] for fields in after] == STATUS
+    assert [added(fields)["MFD_GENE_STATUS"] for fields in after] == STATUS
 
 
 def test_the_counts_reconcile(done):
@@ -197,10 +197,10 @@ def test_the_header_says_how(done):
     text = gzip.decompress((done[0] / "out.vcf.gz").read_bytes()).decode()
     lines = [line for line in text.splitlines() if line.startswith("##mfdvep")]
     assert [line.partition("=")[0] for line in lines] == [
-        f"##mfdvep{what}"
+        f"##mfdvepGene{what}"
         for what in (
             "Version", "Command", "Model", "Reference", "ExpressionModel", "MarkCalibration",
-            "Genes",
+            "List",
         )
     ]  # fmt: skip
     (own,) = [line for line in text.splitlines() if "<ID=MFD_GENE," in line]
