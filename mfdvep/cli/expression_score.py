@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from mfdvep.cli.command import as_typed
-from mfdvep.cli.parameters import Count
+from mfdvep.cli.parameters import Count, FilePath
 from mfdvep.cli.progress import progress_bar
 
-_PATH = click.Path(path_type=Path)
+_PATH = FilePath()
 _CALIBRATION = "calibration.json"  # of a folder of a model of expression
 
 
@@ -39,7 +39,8 @@ _CALIBRATION = "calibration.json"  # of a folder of a model of expression
 @click.option("-r", "--regions", multiple=True,
               help="Only records whose REF overlaps chr1:1000-2000; with commas, or "
               "repeat.")  # fmt: skip
-@click.option("-R", "--regions-file", multiple=True, type=_PATH,
+@click.option("-R", "--regions-file", multiple=True,
+              type=click.Path(path_type=Path),
               help="Only records whose REF overlaps a BED file; repeat.")  # fmt: skip
 @click.option("--strand", type=click.Choice(["both", "forward", "reverse"]), default="both",
               show_default=True, help="Strands that predicted marks are averaged over; "

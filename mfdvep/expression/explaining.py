@@ -95,7 +95,9 @@ def find_genes(profiles: Profiles, names: Sequence[str]) -> list[int]:
         at = rows.get(name) or rows.get(without_version(name))
         if at is None:
             near = get_close_matches(name, rows, n=3)
-            raise InputError(f"gene {name!r}: not in the profiles; nearest: {', '.join(near)}")
+            what = "nearest" if near else "they have"
+            shown = ", ".join(near or [*rows][:3])
+            raise InputError(f"gene {name!r}: not in the profiles; {what}: {shown}")
         if len(at) > 1:
             ids = ", ".join(profiles.genes[i].id for i in at[:5])
             raise InputError(f"gene {name!r}: a name of several: {ids}; give an id")

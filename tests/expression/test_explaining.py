@@ -150,6 +150,8 @@ def test_genes_that_are_not_there_or_not_one_are_refused(profiles):
         find_genes(profiles, ["G0"])
     with pytest.raises(InputError, match="gene 'ENSG999': not in the profiles; nearest: ENSG9"):
         find_genes(profiles, ["ENSG999"])
+    with pytest.raises(InputError, match=r"'xyz': not in the profiles; they have: [EG]"):
+        find_genes(profiles, ["xyz"])
 
 
 def test_cells_that_are_not_in_both_are_refused(model, profiles):
