@@ -78,7 +78,7 @@ def expression_score(
     import torch
 
     from mfdvep.expression.calibration import read_calibration
-    from mfdvep.expression.genes import read_tss
+    from mfdvep.expression.genes import read_genes
     from mfdvep.expression.model import load_expression_model
     from mfdvep.expression.predicted import MarkPredictor
     from mfdvep.expression.variants.pairs import GeneEffects
@@ -114,7 +114,8 @@ def expression_score(
     )
     inside = [*folder.iterdir(), *model_folder(model_name).iterdir(), *given["regions_file"]]
     with Genome(fasta) as genome:
-        near = GenesInReach(read_tss(genes), genome)
+        listed = read_genes(genes)
+        near = GenesInReach(listed.genes, genome)
         effects = GeneEffects(predictor, readout, genome, strand=given["strand"])
         with progress_bar("scoring", "records", quiet=given["quiet"]) as bar:
             record = score_expression(
@@ -122,7 +123,7 @@ def expression_score(
                 effects,
                 near,
                 output,
-                sources=Sources(genes, calibration, tuple(p for p in inside if p.is_file())),
+                sources=Sources(listed, calibration, tuple(p for p in inside if p.is_file())),
                 table=given["table"],
                 regions=regions,
                 replace=given["replace"],
@@ -139,13 +140,15 @@ def _told(output: Path, record: dict[str, Any]) -> str:
     counts = ", ".join(f"{name} {n}" for name, n in record["status"].items() if n)
     states = ", ".join(f"{name} {n}" for name, n in record["pairs_by_gene_status"].items())
     genes, timing = record["genes"], record["timing"]
+    again, others = genes["duplicates"], genes["other_biotypes"]
     lines = [
-        f"{output}: {record['records']} records, {record['alleles']} alleles: {counts}; "
+        f"{output}: {record['records']} records, {record['alleles']} alleles: {counts or 'none'}; "
         f"{timing['seconds']:.1f} s",
         f"{record['alleles_with_gene']} alleles in reach of a gene, "
         f"{record['alleles_without_gene']} of none; {record['pairs']} pairs of an allele and a "
         f"gene: {states or 'none'}",
-        f"{genes['n']} genes: {sum(genes['reached_by_status'].values())} reached, "
+        f"{genes['read']} genes read, {again} came again, {others} of other biotypes; of "
+        f"{genes['n']}: {sum(genes['reached_by_status'].values())} reached, "
         f"{genes['off_reference']} on no contig of the FASTA",
     ]
     lines += [

@@ -50,7 +50,7 @@ def test_as_typed(score, tmp_path):
     assert (code, out) == (0, "")
     assert "12 records, 15 alleles: OK 9, NO_ALT 1" in err
     assert "7 alleles in reach of a gene, 2 of none; 8 pairs of an allele and a gene" in err
-    assert "5 genes: 3 reached, 1 on no contig of the FASTA" in err
+    assert "6 genes read, 1 came again, 0 of other biotypes; of 5: 3 reached, 1 on no" in err
     record = json.loads((tmp_path / "out.stats.json").read_text())
     assert record["provenance"]["command"].startswith("mfdvep expression score ")
     assert record["provenance"]["cells"] == ["HepG2"]

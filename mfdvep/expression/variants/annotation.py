@@ -49,8 +49,9 @@ def header_lines(provenance: dict[str, Any]) -> list[str]:
         f"minus REF of {TARGETS[p['target']]}, read off predicted marks averaged over {strands}, "
         f"by a head trained on observed marks; H3K4ME3 is the combined change of the predicted "
         f"probability of {BASELINE} within {NEAR} bases of the TSS. DISTANCE is ALT minus TSS in "
-        "the gene's direction, negative upstream. Consequence is gain where COMBINED is above 0, "
-        f'loss below. Format: {FORMAT}">',
+        "the gene's direction, negative upstream. All numbers are . of a gene whose bins pass an "
+        "end of the contig, or most of whose bases are N. Consequence is gain where COMBINED is "
+        f'above 0, loss below. Format: {FORMAT}">',
         status_line(STATUS_KEY),
     ]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from mfdvep import __version__
 from mfdvep.errors import OutputError
+from mfdvep.expression.genes import GeneList
 from mfdvep.expression.variants.annotation import header_lines, info_values
 from mfdvep.expression.variants.batches import score_batch
 from mfdvep.expression.variants.pairs import GeneEffects
@@ -39,13 +40,15 @@ class Sources:
 
     Attributes
     ----------
-    genes, calibration
-        GTF or table, and JSON.
+    genes
+        As `read_genes` gives them.
+    calibration
+        JSON.
     others
         Further ones that no output may overwrite.
     """
 
-    genes: Path
+    genes: GeneList
     calibration: Path
     others: tuple[Path, ...] = ()
 
@@ -121,7 +124,7 @@ def score_expression(
     stats, old = stats_path(output), Targets({"vcf": Path(output)}).old_indexes
     fasta = effects.genome.path
     inputs = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
-    inputs += [sources.genes, sources.calibration, *sources.others]
+    inputs += [sources.genes.path, sources.calibration, *sources.others]
     outputs = {"output": output, "table": table, "run record": stats}
     outputs |= {f"old {path.suffix} index": path for path in old if path.exists()}
     check_outputs(outputs, inputs, force=force)
@@ -163,7 +166,7 @@ def score_expression(
             "windows": n_windows,
             "windows_per_second": n_windows / seconds,
         }
-        record = run_record(counts, genes, provenance=provenance, timing=timing)
+        record = run_record(counts, sources.genes, genes, provenance=provenance, timing=timing)
         parts.write_text(stats, json.dumps(record, indent=1, allow_nan=False) + "\n")
     for path in old:
         path.unlink(missing_ok=True)
@@ -193,7 +196,7 @@ def run_provenance(
             "digest": read.calibration.digest,
         },
         "reference": effects.genome.record,
-        "genes": {"file": Path(sources.genes).name, "sha256": sha256(sources.genes)},
+        "genes": {"file": Path(sources.genes.path).name, "sha256": sha256(sources.genes.path)},
         "cells": list(read.cells),
         "marks": list(read.marks),
         "tracks": {

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mfdvep.errors import InputError, OutputError
-from mfdvep.expression.genes import read_tss
+from mfdvep.expression.genes import read_genes
 from mfdvep.expression.variants import pipeline
 from mfdvep.expression.variants.annotation import FORMAT
 from mfdvep.expression.variants.pairs import NUMBERS
@@ -49,10 +49,11 @@ def effects(genome):
 @pytest.fixture(scope="module")
 def call(world, genome, effects):
     """Score the world's VCF, or another."""
-    genes = GenesInReach(read_tss(world["genes.tsv"]), genome)
+    listed = read_genes(world["genes.tsv"])
+    genes = GenesInReach(listed.genes, genome)
 
     def run(output: Path, vcf: Path = world["in.vcf"], **options):
-        sources = Sources(world["genes.tsv"], world["genes.tsv"].with_name("none.json"))
+        sources = Sources(listed, world["genes.tsv"].with_name("none.json"))
         return score_expression(vcf, effects, genes, output, sources=sources, **options)
 
     return run
@@ -98,6 +99,8 @@ def test_the_counts_reconcile(done):
     assert reached == {"OFF_CONTIG": 1, "OK": 2}
     assert genes["n"] == genes["off_reference"] + genes["not_reached"] + sum(reached.values())
     assert (genes["off_reference"], genes["not_reached"]) == (1, 1)
+    assert genes["read"] == genes["n"] + genes["duplicates"] + genes["other_biotypes"] == 6
+    assert genes["duplicates"] == 1
     n_alone = record["alleles"] - with_gene
     rows = pq.read_metadata(folder / "out.parquet").num_rows
     assert record["rows"] == rows == len(CELLS) * record["pairs"] + n_alone
