@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Attribution": "mfdvep.interpret.attribution",
+    "BurdenOptions": "mfdvep.cohort.options",
     "Calibration": "mfdvep.scoring.calibration",
     "Cluster": "mfdvep.scoring.cluster",
     "ClusterScorer": "mfdvep.scoring.cluster_scorer",
@@ -38,6 +39,7 @@ _PUBLIC = {
     "VirtualTrack": "mfdvep.model.virtual",
     "add_virtual": "mfdvep.model.virtual",
     "attribute": "mfdvep.interpret.attribution",
+    "burden": "mfdvep.cohort.running",
     "enrich": "mfdvep.enrichment.engine",
     "explain": "mfdvep.interpret.explanation.explaining",
     "load_model": "mfdvep.model.checkpoint",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,29 @@ def make_model(tracks: TrackTable = SMALL_TRACKS, *, seed: int = 0, **changes) -
 @pytest.fixture
 def small_model() -> MFDModel:
     return make_model()
+
+
+@pytest.fixture(scope="session")
+def s3_address():
+    """Where a server on this machine speaks as S3 does, for this process and those it starts."""
+    pytest.importorskip("moto.server")
+    import buckets
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        server, address = buckets.start()
+        yield address
+        server.stop()
+
+
+@pytest.fixture
+def bucket(s3_address):
+    """An empty bucket."""
+    import buckets
+
+    return buckets.make(f"bucket-{uuid.uuid4().hex[:12]}", s3_address)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "mfdvep"
 LEVELS = {
     "errors": 0,
     "files": 1,
+    "storage": 1,
+    "uris": 2,
     "averages": 1,
     "folders": 2,
     "plotting": 1,
@@ -28,6 +30,7 @@ LEVELS = {
     "genomics.bgzf": 1,
     "genomics.info": 1,
     "genomics.own": 1,
+    "genomics.dosages": 1,
     "genomics.reasons": 2,
     "genomics.text": 2,
     "genomics.header": 2,
@@ -122,11 +125,13 @@ ROOMS = {
     "pyBigWig": {"expression"},
     "anndata": {"cohort"},
     "ray": {"scoring.worker", "scoring.cluster"},
-    "captum": {"interpret.gradients"},
-    "safetensors": {"model", "expression.model"},
+    "captum": {"interpret.gradients", "cohort.align.attribution"},
+    "safetensors": {"model", "expression.model", "cohort.align.model_folder"},
     "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},
     "pyarrow": {
+        "storage",
+        "uris",
         "genomics.parquet_variants",
         "scoring.tables",
         "scoring.variant_file",
@@ -165,7 +170,7 @@ ROOMS = {
         "cohort",
     },
     "logomaker": {"interpret.contributions.plots", "interpret.profiles.plots"},
-    "pandas": {"interpret.contributions.plots", "interpret.profiles.plots"},
+    "pandas": {"interpret.contributions.plots", "interpret.profiles.plots", "cohort.outputs"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }
@@ -244,7 +249,10 @@ def test_only_the_command_line_prints(path):
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['explain-variant', '--help'], "
         "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['burden', '--help'], standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['variants', 'gtex', '--help'], "
+        "standalone_mode=False)",
+        "from mfdvep.cli.main import mfdvep; mfdvep(['align', 'train', '--help'], "
         "standalone_mode=False)",
         "from mfdvep.cli.main import mfdvep; mfdvep(['expression', 'score', '--help'], "
         "standalone_mode=False)",

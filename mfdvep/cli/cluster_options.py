@@ -53,6 +53,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
             flag_value="auto",
             help="Score on a Ray cluster that shares the files: HOST:PORT, ray://HOST:PORT, local "
             "(this machine alone) or auto (RAY_ADDRESS, what `ray start` began here, or local). "
+            "Outputs on object storage need no shared file system. "
             "The files are those of a run with as many --threads.",
         ),
     ):

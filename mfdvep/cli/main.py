@@ -31,6 +31,8 @@ COMMANDS = {
     "probe": "Tell how well latent features predict labels of regions, by half.",
     "probe-labels": "Make regions and labels from FANTOM5, VISTA, or a BED of classes.",
     "expression": "Predict genes' expression from marks, and what variants change of it.",
+    "burden": "Sum effects over each person's variants, per gene or region.",
+    "align": "Align images of people with their genetics, and tell which genes carry it.",
     "models": "List the bundled models.",
     "tracks": "List, filter and count the tracks of a model.",
     "selftest": "Say how exact and how fast scoring is on this machine.",

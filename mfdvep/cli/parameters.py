@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from mfdvep.uris import is_uri
+
 _MOST_WINDOWS = 1 << 16  # more than any memory holds, but no overflow
 
 
@@ -20,6 +22,15 @@ class FilePath(click.Path):
         if str(value) == "-":
             self.fail("- is no file, and this cannot be a stream; give a file", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Output(click.ParamType):
+    """A path, or a URI, which stays as it is typed."""
+
+    name = "PATH|URI"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str | Path:
+        return value if is_uri(str(value)) else Path(value)
 
 
 class Share(click.ParamType):

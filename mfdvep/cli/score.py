@@ -19,12 +19,13 @@ from mfdvep.cli.cluster_options import (
     connected,
 )
 from mfdvep.cli.command import as_typed
-from mfdvep.cli.parameters import Count, Share
+from mfdvep.cli.parameters import Count, Output, Share
 from mfdvep.cli.progress import progress_bar
 from mfdvep.cli.score_summary import duration, exceeds, told
 from mfdvep.cli.store_options import STORE_OPTIONS, check_store_options, store_options
 from mfdvep.cli.track_options import chosen, track_files, track_options
 from mfdvep.errors import MfdvepError
+from mfdvep.uris import is_uri, located
 
 if TYPE_CHECKING:
     from mfdvep.genomics.genome import Genome
@@ -59,9 +60,10 @@ def _stem(name: str) -> str:
 @click.option(
     "-o",
     "--output",
-    help="NAME.vcf.gz, .vcf, .bcf, or - for text; default: NAME.mfd.vcf.gz beside the input.",
+    help="NAME.vcf.gz, .vcf, .bcf, or - for text; default: NAME.mfd.vcf.gz beside the input. "
+    "Outputs may be on object storage: s3://BUCKET/NAME.vcf.gz.",
 )
-@click.option("--matrix", type=_PATH, help="Parquet file of all effects.")
+@click.option("--matrix", type=Output(), help="Parquet file of all effects.")
 @click.option(
     "--storage",
     type=click.Choice(["float32", "float16"]),
@@ -83,10 +85,10 @@ def _stem(name: str) -> str:
 )
 @calibration_options
 @store_options
-@click.option("--long", type=_PATH, help="Parquet file of the listed tracks, a row each.")
+@click.option("--long", type=Output(), help="Parquet file of the listed tracks, a row each.")
 @click.option(
     "--stats",
-    type=_PATH,
+    type=Output(),
     help="Run record; NAME.skipped.tsv and NAME_mqc.json lie beside it; "
     "default: NAME.stats.json beside the output, nothing for -.",
 )
@@ -205,7 +207,10 @@ def _score(
     target = options["output"] or default_output(vcf)
     stats = options["stats"]
     if stats is None and target != "-":
-        stats = Path(f"{_stem(target)}.stats.json")
+        stats = f"{_stem(target)}.stats.json"
+        if is_uri(target):
+            output = located(target)
+            stats = str(output.with_name(f"{_stem(output.name)}.stats.json"))
     try:
         with (
             nullcontext() if options["ray"] is None else redirect_stdout(sys.stderr),  # Ray's notes
@@ -230,10 +235,19 @@ def _score(
     if not options["quiet"]:
         click.echo(told(target, summary, scorer), err=True)
     if options["labels"] and options["matrix"] and not options["quiet"]:
-        from mfdvep.cli.enrich import show_summary
-
-        show_summary(options["matrix"], options["labels"])
+        _show_labels(options["matrix"], options["labels"])
     return 3 if exceeds(options, summary.status) else 0
+
+
+def _show_labels(matrix: str | Path, key: str) -> None:
+    """Tell what the labels in a matrix come to, or where it can be told."""
+    if is_uri(str(matrix)):
+        told_of = "mfdvep enrich tells what the labels come to, of a copy of the matrix here"
+        click.echo(f"mfdvep: {told_of}", err=True)
+        return
+    from mfdvep.cli.enrich import show_summary
+
+    show_summary(Path(matrix), key)
 
 
 def _check(vcf: str, genome: Genome, regions: Regions | None, options: dict[str, Any]) -> int:

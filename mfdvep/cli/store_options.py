@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-_PATH = click.Path(path_type=Path)
+from mfdvep.cli.parameters import Output
+
 STORE_OPTIONS = ("store_features", "store_type", "groups", "group_by")
 
 
@@ -31,7 +31,7 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options; `check_store_options` checks what is given."""
     for option in (
         group_by_option,
-        click.option("--groups", type=_PATH, help="Parquet file of the effects of --group-by."),
+        click.option("--groups", type=Output(), help="Parquet file of the effects of --group-by."),
         click.option(
             "--store-type",
             type=click.Choice(["float32", "float16"]),
@@ -41,7 +41,7 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--store-features",
-            type=_PATH,
+            type=Output(),
             help="Parquet file of latent features: mfdvep query has effects of any track from it, "
             "without genome or network.",
         ),

@@ -44,7 +44,7 @@ def learning_curve(models: Rows) -> Figure:
     for line in grid:
         line[0].set_ylabel("AUROC, test genes", fontsize=8.5)
     legend_below(figure, [_handle(name) for name in names], columns=min(4, len(names)))
-    title_over(figure, "Is the gene above the cell's median? Bars: 95 %, over test genes and seeds")
+    title_over(figure, f"Is the gene above the cell's threshold? {_bars(rows)}")
     return figure
 
 
@@ -90,8 +90,14 @@ def settings_figure(models: Rows) -> Figure:
         axes.set_xlim(-0.5, len(_SETTINGS) - 0.5)
     grid[0][0].set_ylabel("AUROC, test genes", fontsize=8.5)
     legend_below(figure, [_handle(name) for name in names])
-    title_over(figure, f"Whose {largest:,} training genes? Bars: 95 %, over test genes and seeds")
+    title_over(figure, f"Whose {largest:,} training genes? {_bars(rows)}")
     return figure
+
+
+def _bars(rows: Rows) -> str:
+    """Return what the bars are over."""
+    several = any(row["seeds"] > 1 for row in rows)
+    return f"Bars: 95 %, over test genes{' and seeds' if several else ''}"
 
 
 def _handle(name: str) -> Line2D:

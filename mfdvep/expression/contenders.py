@@ -100,6 +100,7 @@ class Inputs:
     def __init__(self, profiles: Profiles, options: TrainOptions, seed: int, folder: Path) -> None:
         self._profiles, self._options, self._seed = profiles, options, seed
         self._kept = folder / f"latent.{seed}.npy"
+        self.train = profiles.rows("train")
 
     @cached_property
     def scaled(self) -> np.ndarray:
@@ -111,7 +112,7 @@ class Inputs:
         """Latents' means of all genes, float32 (c, n, k): of one autoencoder for all cells."""
         if self._kept.is_file():
             return np.load(self._kept)
-        train = self.scaled[:, self._profiles.rows("train")]
+        train = self.scaled[:, self.train]
         flat = train.reshape(-1, *train.shape[2:])
         autoencoder, _ = train_autoencoder(flat, None, self._options, seed=self._seed)
         found = np.stack([latents(autoencoder, of_cell) for of_cell in self.scaled])
@@ -173,7 +174,7 @@ def scores(
     TrainingError
         Training labels of one class.
     """
-    x, y = [], []
+    x, y, train = [], [], inputs.train
     for number, cell in enumerate(task.cells):
         known = task.rows[~np.isnan(labels[cell, task.rows])]
         x.append(_beside(inputs.features(model, cell)[known], number, task))
@@ -184,7 +185,13 @@ def scores(
         for cell in task.tested
     ]  # fmt: skip
     check_labels(np.concatenate(y), LABEL, "training genes")
-    fit = _fit_of(model, options, seed)
+    # marks of all training genes tell how latents are spread; labels are those of the chosen
+    reference = None
+    if CONTENDERS[model].neighbours is not None:
+        of_cells = enumerate(task.cells)
+        everything = [_beside(inputs.features(model, c)[train], i, task) for i, c in of_cells]
+        reference = np.concatenate(everything)
+    fit = _fit_of(model, options, seed, reference)
     found = fit(np.concatenate(x), np.concatenate(y), np.concatenate(other))
     return found.astype(np.float32).reshape(len(task.tested), len(task.other))
 
@@ -198,7 +205,7 @@ def _beside(x: np.ndarray, number: int, task: Task) -> np.ndarray:
 
 
 def _fit_of(
-    model: str, options: TrainOptions, seed: int
+    model: str, options: TrainOptions, seed: int, reference: np.ndarray | None
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
     if model == "marginal":
         return marginal_scores
@@ -208,16 +215,23 @@ def _fit_of(
         return partial(boosting_scores, seed=seed)
     if model == "cnn":  # one network: several take long
         return partial(cnn_scores, options=replace(options, heads=1), seed=seed)
-    return partial(_head_scores, model=model, options=options, seed=seed)
+    return partial(_head_scores, model=model, options=options, seed=seed, reference=reference)
 
 
 def _head_scores(
-    x: np.ndarray, y: np.ndarray, other: np.ndarray, *, model: str, options: TrainOptions, seed: int
+    x: np.ndarray,
+    y: np.ndarray,
+    other: np.ndarray,
+    *,
+    model: str,
+    options: TrainOptions,
+    seed: int,
+    reference: np.ndarray | None,
 ) -> np.ndarray:
     def attention(n_features: int) -> AttentionHead:
         return AttentionHead(options.n_latent, ATTENTION_OVER, options.dropout)
 
     make = attention if model == "simplechrome_attention" else None
-    network, _ = train_heads(x, y, options, target=LABEL, seed=seed, make=make)
+    network, _ = train_heads(x, y, options, target=LABEL, seed=seed, make=make, reference=reference)
     with torch.no_grad():
         return network(torch.from_numpy(other)).numpy()

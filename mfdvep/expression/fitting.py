@@ -14,7 +14,7 @@ from mfdvep.errors import TrainingError
 Progress = Callable[[int, int, dict[str, float]], None]
 """Called with (epochs done, epochs, figures)."""
 
-MIN_STEPS = 150
+MIN_STEPS = 60
 """Steps at least, so that few labels are passed over more often."""
 
 

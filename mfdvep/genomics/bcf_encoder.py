@@ -18,6 +18,7 @@ from mfdvep.genomics.bgzf import has_end
 from mfdvep.genomics.header import Declared
 from mfdvep.genomics.own import Annotation
 from mfdvep.genomics.text import CODEC
+from mfdvep.storage import AnyPath
 
 Info = Sequence[tuple[str, str]]
 _END = '##INFO=<ID=END,Number=1,Type=Integer,Description="End of the variant">'
@@ -52,7 +53,7 @@ class BcfEncoder:
     """
 
     def __init__(
-        self, name: str | Path, header_lines: Sequence[str], folder: Path, *, own: Annotation
+        self, name: str | AnyPath, header_lines: Sequence[str], folder: Path, *, own: Annotation
     ) -> None:
         self._name, self._own = name, own
         self._scratch, self._written = folder / "lines.vcf", folder / "lines.bcf"

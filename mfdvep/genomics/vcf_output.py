@@ -17,6 +17,7 @@ from mfdvep.genomics.info import append_info
 from mfdvep.genomics.own import ALLELES, Annotation
 from mfdvep.genomics.text import CODEC
 from mfdvep.genomics.vcf import Record
+from mfdvep.storage import AnyPath, Remote
 
 ENDINGS = (".vcf.gz", ".vcf", ".bcf")
 _TBI_MAX = 1 << 29  # bases that a .tbi can address
@@ -24,7 +25,7 @@ _TBI_MAX = 1 << 29  # bases that a .tbi can address
 Annotated = Iterable[tuple[Record, Info]]
 
 
-def output_form(path: str | Path) -> str:
+def output_form(path: str | AnyPath) -> str:
     """Return the form of an output by its name: one of `ENDINGS`; ".vcf" for "-".
 
     Raises
@@ -34,8 +35,9 @@ def output_form(path: str | Path) -> str:
     """
     if str(path) == "-":
         return ".vcf"
+    name = path.name if isinstance(path, Remote) else Path(path).name
     for ending in ENDINGS:
-        if Path(path).name.endswith(ending):
+        if name.endswith(ending):
             return ending
     raise OutputError(f"{path}: expected a name that ends in .vcf.gz, .vcf or .bcf, or -")
 
@@ -46,7 +48,7 @@ class VcfOutput:
     Parameters
     ----------
     path
-        NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text.
+        NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text; for its form, and for messages.
     header_lines
         As `VcfReader.header_lines`.
     added_header_lines
@@ -68,7 +70,7 @@ class VcfOutput:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | AnyPath,
         header_lines: Sequence[str],
         added_header_lines: Sequence[str],
         *,
@@ -164,7 +166,7 @@ class VcfOutput:
         return OutputError(f"{self._path}: cannot be written: {reason}")
 
 
-def index_ending(path: str | Path, *, longest: int) -> str:
+def index_ending(path: str | AnyPath, *, longest: int) -> str:
     """Return the ending of the index of an output: .tbi, or .csi for a BCF or a long contig.
 
     Parameters

@@ -9,11 +9,12 @@ import re
 import uuid
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
+from fnmatch import fnmatch
 from typing import Any
 
 from mfdvep.errors import InputError, OutputError
 from mfdvep.scoring.chunks import ANEW, ChunkFolder, failed, read_json, write_json
+from mfdvep.storage import AnyPath, Remote
 
 # names of files in the folder
 _OWN = re.compile(r"(run|lines|session|\d{6,}-\d{6,})(\.\w+)+|session|publishing")
@@ -23,7 +24,7 @@ class ChunkStore(ChunkFolder):
     """The folder of one run, as who runs it sees it; a context manager.
 
     It is held against other processes until the exit, which removes it, unless there was an error
-    and a chunk is finished and kept.
+    and a chunk is finished and kept; on object storage as far as `ChunkFolder` can.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class ChunkStore(ChunkFolder):
 
     def __init__(
         self,
-        folder: Path,
+        folder: AnyPath,
         run: Mapping[str, Any],
         *,
         resume: bool = False,
@@ -63,17 +64,18 @@ class ChunkStore(ChunkFolder):
         super().__init__(folder, uuid.uuid4().hex)
         self._keep = keep
         if folder.exists() and not (resume or force):
+            also = " or is at work" if isinstance(folder, Remote) else ""
             raise OutputError(
-                f"{folder} holds a run that was interrupted; go on with it: --resume, or begin "
-                "anew: --force"
+                f"{folder} holds a run that was interrupted{also}; go on with it: --resume, or "
+                "begin anew: --force"
             )
         wanted: dict[str, Any] = json.loads(json.dumps(run))
         try:
             folder.mkdir(exist_ok=True)
             self._lock = _locked(folder)
-            held = list(folder.iterdir())
-            if strange := [path.name for path in held if not _OWN.fullmatch(path.name)]:
-                os.close(self._lock)
+            held = [path.name for path in folder.iterdir()]
+            if strange := [name for name in held if not _OWN.fullmatch(name)]:
+                self._let_go()
                 raise OutputError(
                     f"{folder} holds {strange[0]}, which no run made; this run needs the folder: "
                     "move it, or give another output"
@@ -86,33 +88,55 @@ class ChunkStore(ChunkFolder):
             raise failed(folder, error) from error
         for key, value in wanted.items():
             if key != "command" and begun.get(key) != value:
-                os.close(self._lock)
+                self._let_go()
                 raise OutputError(
                     f"{folder} holds a run with another {key} ({_short(begun.get(key))}, here "
                     f"{_short(value)}); give the same, or {ANEW}"
                 )
         self.command: str = begun["command"]
+        if isinstance(folder, Remote):
+            self.announce()
 
     def __enter__(self) -> ChunkStore:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if error is None or not self._keep or not any(self.folder.glob("*-*.json")):
+        if self._is_taken():
+            pass  # by another session, which needs what is there
+        elif error is None or not self._keep or not self._has_chunks():
             _remove(self.folder)
         else:
             when = "once the input is repaired, " if isinstance(error, InputError) else ""
             error.add_note(
                 f"what is finished is kept in {self.folder}; {when}--resume goes on with it"
             )
-        os.close(self._lock)
+        self._let_go()
+
+    def _is_taken(self) -> bool:
+        """Return whether another session is known to be at work in a folder that no lock holds."""
+        try:
+            return isinstance(self.folder, Remote) and not self._is_announced()
+        except OSError:
+            return False
+
+    def _has_chunks(self) -> bool:
+        """Return whether a chunk is finished, or may be: storage may be out of reach."""
+        try:
+            return any(fnmatch(path.name, "*-*.json") for path in self.folder.iterdir())
+        except OSError:
+            return True
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
 
     @staticmethod
-    def is_publishing(folder: Path) -> bool:
+    def is_publishing(folder: AnyPath) -> bool:
         """Return whether the run that a folder holds has begun to put its outputs in place."""
         return (folder / "publishing").exists()
 
 
-def _begin(folder: Path, run: Mapping[str, Any], *, but: Collection[str]) -> None:
+def _begin(folder: AnyPath, run: Mapping[str, Any], *, but: Collection[str]) -> None:
     """Make a folder hold a run and nothing else `but` some files; an OSError leaves no folder."""
     _empty(folder, but=but)
     try:
@@ -122,27 +146,40 @@ def _begin(folder: Path, run: Mapping[str, Any], *, but: Collection[str]) -> Non
         raise
 
 
-def _empty(folder: Path, *, but: Collection[str] = ()) -> None:
+def _empty(folder: AnyPath, *, but: Collection[str] = ()) -> None:
     """Remove what is in a folder `but` some files, in an order that may be cut off.
 
     The chunks go before `run.json`, lest they be taken for another run's; `publishing`, by which
-    a run knows its own outputs, goes last.
+    a run knows its own outputs, goes last. On object storage a thousand go at a time, and in any
+    order: without `run.json` nothing is taken for a chunk, and without `publishing` --resume finds
+    outputs that are not known for its own, and asks for --force.
     """
+    if isinstance(folder, Remote) and not but:
+        folder.clear()
+        return
     last = ["run.json", "publishing"]
     held = {path.name for path in folder.iterdir()}.difference(but)
     for name in [*held.difference(last), *(name for name in last if name in held)]:
         (folder / name).unlink()
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: AnyPath) -> None:
     """Remove a folder and what is in it, as far as that can be done."""
     with suppress(OSError):
+        if isinstance(folder, Remote):
+            folder.rmtree()
+            return
         _empty(folder)
         folder.rmdir()
 
 
-def _locked(folder: Path) -> int:
-    """Return a handle that holds a folder; the system lets go of it with the process."""
+def _locked(folder: AnyPath) -> int | None:
+    """Return a handle that holds a folder; the system lets go of it with the process.
+
+    None on object storage, which has no such thing.
+    """
+    if isinstance(folder, Remote):
+        return None
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

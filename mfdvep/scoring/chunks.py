@@ -8,6 +8,11 @@ who is at work, for the workers of a cluster; `publishing` is there once outputs
 
 Every file is written under a name of its own and then renamed, so that two attempts at a chunk,
 one of them given up for lost, do no harm: both write the same.
+
+The folder may be on object storage, where files appear whole without being renamed. No lock holds
+it there: whoever begins to work in it writes `session`, and who finds another's there stops. Two
+runs that differ may so cross for as long as one file takes to be written; two that are the same
+write the same.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mfdvep.errors import OutputError
+from mfdvep.storage import AnyPath, Remote, fetched
 
 ANEW = "begin anew: --force without --resume"
 
@@ -64,8 +70,9 @@ class ChunkFolder:
         Names the process, or the processes of a cluster, that make chunks together.
     """
 
-    def __init__(self, folder: Path, session: str) -> None:
+    def __init__(self, folder: AnyPath, session: str) -> None:
         self.folder, self.session = folder, session
+        self._sent: dict[str, list[int]] = {}  # size and CRC-32 of what was sent to storage
 
     def is_at_work(self) -> bool:
         """Return whether this session has announced itself in the folder; write to it.
@@ -79,11 +86,25 @@ class ChunkFolder:
             probe = self.folder / f"session.{uuid.uuid4().hex[:12]}"
             probe.write_text("", encoding="utf-8")
             probe.unlink()
-            return (self.folder / "session").read_text(encoding="utf-8") == self.session
+            return self._is_announced()
         except FileNotFoundError:
             return False
         except OSError as error:
             raise failed(self.folder, error) from error
+
+    def _is_announced(self) -> bool:
+        try:
+            return (self.folder / "session").read_text(encoding="utf-8") == self.session
+        except FileNotFoundError:
+            return False
+
+    def _check_hold(self) -> None:
+        """Raise OutputError if another session is at work in a folder that no lock holds."""
+        if isinstance(self.folder, Remote) and not self._is_announced():
+            raise OutputError(
+                f"{self.folder}: another process has begun to work on this output; wait for it, "
+                "or give another"
+            )
 
     def announce(self) -> None:
         """Record that this session is at work in the folder; raises OutputError."""
@@ -93,20 +114,31 @@ class ChunkFolder:
         except OSError as error:
             raise failed(self.folder, error) from error
 
-    def part(self, place: Place, kind: str) -> Path:
+    def part(self, place: Place, kind: str) -> AnyPath:
         """Return the path of a chunk's part."""
         return self.folder / f"{place}.{kind}"
 
     def parts(self, places: Iterable[Place], kind: str) -> Iterator[Path]:
-        """Yield the paths of the parts of a kind, in order."""
-        return (self.part(place, kind) for place in places)
+        """Yield the paths of the parts of a kind, in order.
+
+        A part on object storage is copied here, until the next is asked for; see `fetched`.
+        """
+        parts = (self.part(place, kind) for place in places)
+        if isinstance(self.folder, Remote):
+            return fetched(part for part in parts if isinstance(part, Remote))
+        return (part for part in parts if isinstance(part, Path))
 
     @contextmanager
     def writing(self, place: Place, kind: str) -> Iterator[Path]:
         """Give a path to write a chunk's part to, and put it in place; raises OutputError."""
         try:
-            with _renamed(self.part(place, kind)) as part:
+            target = self.part(place, kind)
+            with _renamed(target) as part:
                 yield part
+                if isinstance(target, Remote):
+                    self._check_hold()
+                    if (sums := _size_and_crc(part)) is not None:
+                        self._sent[target.name] = sums
         except OSError as error:
             raise failed(self.folder, error) from error
 
@@ -116,7 +148,7 @@ class ChunkFolder:
         Raises
         ------
         OutputError
-            It is of other records: the input has changed since.
+            It is of other records, as the input has changed since; or it cannot be read.
         """
         record = read_json(self.part(place, "json"))
         if record is None:
@@ -133,7 +165,7 @@ class ChunkFolder:
         return Finished(record["figures"], record["session"] != self.session) if whole else None
 
     def figures(self, place: Place) -> dict[str, Any] | None:
-        """Return the figures of a chunk that is finished, None if it is not; nothing is checked."""
+        """Return the figures of a chunk that is finished, None if it is not; see `read_json`."""
         record = read_json(self.part(place, "json"))
         return None if record is None else record["figures"]
 
@@ -142,7 +174,12 @@ class ChunkFolder:
     ) -> None:
         """Record that a chunk's parts, one of each kind, are written; raises OutputError."""
         try:
-            parts = {kind: _size_and_crc(self.part(place, kind)) for kind in kinds}
+            self._check_hold()
+            paths = {kind: self.part(place, kind) for kind in kinds}
+            parts = {
+                kind: self._sent.pop(path.name, None) or _size_and_crc(path)
+                for kind, path in paths.items()
+            }
             record = {
                 "digest": digest,
                 "session": self.session,
@@ -156,13 +193,14 @@ class ChunkFolder:
     def publish(self) -> None:
         """Record that the outputs are put in place from now on; raises OutputError."""
         try:
+            self._check_hold()
             (self.folder / "publishing").touch()
         except OSError as error:
             raise failed(self.folder, error) from error
 
 
-def _size_and_crc(path: Path) -> list[int] | None:
-    """Return size and CRC-32 of a file; None if there is none."""
+def _size_and_crc(path: AnyPath) -> list[int] | None:
+    """Return size and CRC-32 of a file; None if there is none; raises OutputError."""
     crc = size = 0
     try:
         with path.open("rb") as file:
@@ -170,26 +208,40 @@ def _size_and_crc(path: Path) -> list[int] | None:
                 crc, size = zlib.crc32(block, crc), size + len(block)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror or error}") from error
     return [size, crc]
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return what a JSON file holds; None if there is no such file, or not a whole one."""
+def read_json(path: AnyPath) -> dict[str, Any] | None:
+    """Return what a JSON file holds; None if there is no such file, or not a whole one.
+
+    Raises
+    ------
+    OutputError
+        It cannot be read.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: AnyPath, value: Any) -> None:
     """Write a value as a JSON file, which appears whole or not."""
     with _renamed(path) as part:
         part.write_text(json.dumps(value), encoding="utf-8")
 
 
 @contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    """Give a path of its own to write to, and rename it into place, or remove it on an error."""
+def _renamed(path: AnyPath) -> Iterator[Path]:
+    """Give a path of its own to write to, and put it in place, or remove it on an error."""
+    if isinstance(path, Remote):
+        with path.made() as part:
+            yield part
+        return
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         yield part
@@ -200,6 +252,6 @@ def _renamed(path: Path) -> Iterator[Path]:
         raise
 
 
-def failed(folder: Path, error: OSError) -> OutputError:
+def failed(folder: AnyPath, error: OSError) -> OutputError:
     """Return the error that says why a folder cannot be written."""
     return OutputError(f"{folder}: cannot be written: {error.strerror or error}")

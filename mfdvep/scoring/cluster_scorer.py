@@ -91,14 +91,9 @@ class ClusterScorer:
         self._rates: dict[tuple[str, int], tuple[int, float]] = {}
 
     def check_output(self, output: str | Path) -> None:
-        """Raise OutputError unless an output is a file that workers may write beside."""
+        """Raise OutputError unless an output is one that workers may write beside."""
         if str(output) == "-":
             raise OutputError("the workers of a cluster write to files; give -o NAME.vcf.gz")
-        if "://" in str(output):
-            raise OutputError(
-                f"{output}: the workers of a cluster write to a file system that all of them "
-                "share, not to object storage; give a file there, and copy it"
-            )
 
     def done(
         self,

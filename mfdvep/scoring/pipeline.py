@@ -7,6 +7,7 @@ is kept in a folder until all are done, so that a run can be resumed; then it is
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -35,6 +36,7 @@ from mfdvep.scoring.store_sink import StoreSink
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
 from mfdvep.scoring.work import Work
+from mfdvep.storage import Remote
 
 CHUNK_ALLELES = {"cpu": 256, "cuda": 4096}  # some 3 s with two cores, and half a second
 # about so many chunks are a section of an indexed file: 20 s of a CPU worker, or 2 of a GPU's; a
@@ -80,7 +82,8 @@ def score_vcf(
     scorer
         Computes in this process, or on the workers of a cluster; the files are the same.
     output
-        NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text.
+        NAME.vcf.gz, NAME.vcf, NAME.bcf, or "-" for text. This and the other outputs may be on
+        object storage, named as text by a URI that `pyarrow.fs.FileSystem.from_uri` takes.
     matrix, long
         Parquet files: all effects, one row an ALT; and the listed tracks alone, one row a track.
     store_features
@@ -157,8 +160,7 @@ def score_vcf(
     if groups is None and group_by:
         raise InputError("group_by is of the groups; give groups a file")
     if isinstance(scorer, ClusterScorer):
-        for file in (output, matrix, long, store_features, groups, stats):
-            scorer.check_output(output if file is None else file)
+        scorer.check_output(output)
     rolled = None if groups is None else TrackGroups.of(scorer.tracks, group_by)
     ruler = quantiles_on(scorer, calibration, in_matrix=quantiles, matrix=matrix)
     with ExitStack() as stack:
@@ -239,13 +241,16 @@ def score_vcf(
             quantiles=ruler,
             targets=targets,
             tables=tables,
-            output=output,
+            output=targets.files.get("vcf", output),
             header_lines=reader.header_lines,
             added_lines=header_lines(provenance),
             replace=replace,
             tracks=scorer.tracks,
         )
-        outputs = work.outputs(store, targets.folder or Path())
+        scratch = targets.folder or Path()
+        if isinstance(scratch, Remote):
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mfdvep-")))
+        outputs = work.outputs(store, scratch)
         if not isinstance(scorer, ClusterScorer):
             all_done = work.done(records, scorer, outputs, name=reader.name)
         elif store is not None:  # it is for an output that is a file

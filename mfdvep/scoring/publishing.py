@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+from mfdvep.errors import OutputError
 from mfdvep.files import Parts
 from mfdvep.genomics.vcf_output import write_index
 from mfdvep.scoring.chunks import ChunkFolder, Place
 from mfdvep.scoring.outputs import Scored, Sink, VcfSink, to_standard_output
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
+from mfdvep.storage import AnyPath, Remote
 
 
 class Outputs:
@@ -86,21 +90,37 @@ class Outputs:
         Raises
         ------
         OutputError
-            One cannot be written. All are written before the first is put in place.
+            One cannot be written. All are written before the first is put in place; those that
+            go to object storage are written to temporary files on this machine.
         """
         if self.store is None:
             return
         files = self._targets.files
-        with Parts(*files.values()) as parts:
+        local = [path for path in files.values() if isinstance(path, Path)]
+        with Parts(*local) as parts, ExitStack() as stack:
+            made = {use: parts[path] for use, path in files.items() if isinstance(path, Path)}
+            for use, path in reversed([*files.items()]):  # what is entered last goes first
+                if isinstance(path, Remote):
+                    made[use] = stack.enter_context(path.made())
             for kind, sink in self._sinks.items():
-                sink.join(self.store.parts(places, kind), parts[files[kind]])
+                sink.join(self.store.parts(places, kind), made[kind])
             if "index" in files:
                 vcf, index = files["vcf"], files["index"]
-                write_index(parts[vcf], parts[index], ending=index.suffix, bcf=vcf.suffix == ".bcf")
+                write_index(
+                    made["vcf"], made["index"], ending=index.suffix, bcf=vcf.suffix == ".bcf"
+                )
             for use in ("stats", "multiqc"):
                 if use in files:
-                    text = json.dumps(records[use], indent=1, allow_nan=False)
-                    parts.write_text(files[use], text + "\n")
+                    _write_json(made[use], records[use], files[use])
             self.store.publish()
         for path in self._targets.old_indexes:
             path.unlink(missing_ok=True)
+
+
+def _write_json(path: Path, value: Any, output: AnyPath) -> None:
+    """Write a value as the JSON file that will be an output; raises OutputError, naming that."""
+    text = json.dumps(value, indent=1, allow_nan=False)
+    try:
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be written: {error.strerror or error}") from error

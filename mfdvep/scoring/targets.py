@@ -11,6 +11,8 @@ from mfdvep.errors import OutputError
 from mfdvep.files import check_outputs
 from mfdvep.genomics.vcf_output import index_ending, output_form
 from mfdvep.scoring.chunk_store import ChunkStore
+from mfdvep.storage import AnyPath, Remote
+from mfdvep.uris import check_remotes, check_writable, located
 
 _NAMES = {
     "vcf": "output",
@@ -32,7 +34,7 @@ class Targets:
         "features", "groups", "skipped", "stats", "multiqc".
     """
 
-    files: Mapping[str, Path]
+    files: Mapping[str, AnyPath]
 
     @classmethod
     def of(
@@ -62,27 +64,28 @@ class Targets:
         ------
         OutputError
             An output of another ending, or without an index where one is asked for; a table on
-            standard output.
+            standard output; see `located`.
         """
-        output_form(vcf)
-        files = {"matrix": matrix, "long": long, "features": features, "groups": groups}
-        for use, path in {**files, "run record": stats}.items():
+        tables = {"matrix": matrix, "long": long, "features": features, "groups": groups}
+        for use, path in {**tables, "run record": stats}.items():
             if str(path) == "-":
                 use = _NAMES.get(use, use)
                 raise OutputError(f"{use} -: standard output is for the VCF alone; give a file")
-        longest = max((length or 0 for length in contigs.values()), default=0)
-        files = {
-            "vcf": None if str(vcf) == "-" else vcf,
-            "index": f"{vcf}{index_ending(vcf, longest=longest)}" if index else None,
-            **files,
-        }
+        output = located(vcf)
+        output_form(output)
+        files: dict[str, AnyPath] = {} if str(vcf) == "-" else {"vcf": output}
+        if index:
+            longest = max((length or 0 for length in contigs.values()), default=0)
+            ending = index_ending(output, longest=longest)
+            files["index"] = output.with_name(f"{output.name}{ending}")
+        files |= {use: located(path) for use, path in tables.items() if path is not None}
         if stats is not None:
-            path = Path(stats)
-            name = path.name.removesuffix(".json").removesuffix(".stats")
-            files["skipped"] = path.with_name(f"{name}.skipped.tsv")
-            files["stats"] = path
-            files["multiqc"] = path.with_name(f"{name}_mqc.json")
-        return cls({use: Path(path) for use, path in files.items() if path is not None})
+            record = located(stats)
+            name = record.name.removesuffix(".json").removesuffix(".stats")
+            files["skipped"] = record.with_name(f"{name}.skipped.tsv")
+            files["stats"] = record
+            files["multiqc"] = record.with_name(f"{name}_mqc.json")
+        return cls(files)
 
     @property
     def in_parts(self) -> list[str]:
@@ -91,24 +94,29 @@ class Targets:
         return [use for use in kinds if use in self.files]
 
     @property
-    def folder(self) -> Path | None:
+    def folder(self) -> AnyPath | None:
         """Where chunks are kept: beside the first file; None if nothing is written but a stream."""
         first = next(iter(self.files.values()), None)
         return None if first is None else first.with_name(f"{first.name}.parts")
 
     @property
-    def old_indexes(self) -> list[Path]:
+    def old_indexes(self) -> list[AnyPath]:
         """Where an index of an earlier output may lie that would not fit the new one."""
         vcf = self.files.get("vcf")
         if vcf is None:
             return []
         places = [vcf.with_name(f"{vcf.name}{ending}") for ending in (".tbi", ".csi")]
-        return [path for path in places if path != self.files.get("index")]
+        index = self.files.get("index")
+        return [path for path in places if index is None or not _are_same(path, index)]
 
     def relative(self) -> dict[str, str]:
         """Return the files as seen from the folder that they, or the first of them, lie in."""
         first = next(iter(self.files.values()), Path())
-        return {use: os.path.relpath(path, first.parent) for use, path in self.files.items()}
+        start = Path() if isinstance(first, Remote) else first.parent
+        return {
+            use: path.path if isinstance(path, Remote) else os.path.relpath(path, start)
+            for use, path in self.files.items()
+        }
 
     def check(self, inputs: Sequence[str | Path], *, force: bool, resume: bool) -> None:
         """Refuse what `check_outputs` refuses; files that this very run put there may stay.
@@ -116,12 +124,21 @@ class Targets:
         Raises
         ------
         OutputError
-            Also for an old index, or an output that is the folder of parts.
+            Also for an old index, or an output that is the folder of parts; see `check_writable`.
         """
+        check_writable([path for path in self.files.values() if isinstance(path, Remote)])
         begun = resume and self.folder is not None and ChunkStore.is_publishing(self.folder)
         named = {_NAMES.get(use, use): path for use, path in self.files.items()}
         named |= {f"old {path.suffix} index": path for path in self.old_indexes if path.exists()}
-        check_outputs(named, inputs, force=force or begun)
-        places = {os.path.realpath(path) for path in self.files.values()}
-        if self.folder is not None and os.path.realpath(self.folder) in places:
+        here = {use: path for use, path in named.items() if isinstance(path, Path)}
+        check_outputs(here, inputs, force=force or begun)
+        there = {use: path for use, path in named.items() if isinstance(path, Remote)}
+        check_remotes(there, inputs, force=force or begun)
+        if self.folder is not None and any(_are_same(self.folder, p) for p in named.values()):
             raise OutputError(f"{self.folder} is where this run keeps its parts; give another file")
+
+
+def _are_same(one: AnyPath, other: AnyPath) -> bool:
+    if isinstance(one, Remote) or isinstance(other, Remote):
+        return isinstance(one, Remote) and isinstance(other, Remote) and one.is_same(other)
+    return os.path.realpath(one) == os.path.realpath(other)

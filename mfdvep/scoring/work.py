@@ -27,6 +27,7 @@ from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.sparse import select_tracks
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.targets import Targets
+from mfdvep.storage import AnyPath
 
 _BEHIND = 2  # chunks that may wait to be written
 
@@ -92,7 +93,7 @@ class Work:
     quantiles: TrackQuantiles | None
     targets: Targets
     tables: Mapping[str, Sink]
-    output: str | Path
+    output: str | AnyPath
     header_lines: Sequence[str]
     added_lines: Sequence[str]
     replace: bool

@@ -33,6 +33,7 @@ from mfdvep.scoring.provenance import digest
 from mfdvep.scoring.scorer import Scorer
 from mfdvep.scoring.tally import Tally
 from mfdvep.scoring.work import Work
+from mfdvep.storage import AnyPath
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Assignment:
     """
 
     work: Work
-    folder: Path
+    folder: AnyPath
     session: str
     n_bytes: int | None
     header_digest: str
@@ -111,7 +112,7 @@ class Assignment:
         if not ChunkFolder(self.folder, self.session).is_at_work():
             raise ClusterError(
                 f"{self.folder} is not the folder where the run was started; give -o on a file "
-                "system that all workers share"
+                "system that all workers share, or on object storage"
             )
         if self.n_bytes is None:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -11,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from mfdvep.errors import TrainingError
 from mfdvep.expression import fitting
-from mfdvep.expression.heads import train_heads
+from mfdvep.expression.heads import mixed, train_heads
 from mfdvep.expression.options import LABEL, TrainOptions
 from mfdvep.expression.references import (
     PENALTIES,
@@ -89,3 +90,24 @@ def test_labels_of_one_class_are_refused(drawn):
     x, _, _, _ = drawn
     with pytest.raises(TrainingError, match="120 genes of known expression, labels are all 1"):
         train_heads(x, np.ones(120), TrainOptions(), target=LABEL, seed=1)
+
+
+def test_mixtures_lie_between_two_examples():
+    torch.manual_seed(4)
+    x, y = torch.rand(50, 3), torch.arange(50.0)
+    given, wanted = mixed(x, y)
+    assert given.shape == x.shape
+    # on a line from label to label, features are on the line too
+    told, of = mixed(y[:, None], y)
+    torch.testing.assert_close(told[:, 0], of)
+    assert wanted.min() >= 0
+    assert wanted.max() <= 49
+
+
+def test_genes_without_labels_tell_how_features_are_spread(drawn, few_steps):
+    x, y, other, _ = drawn
+    everything = np.concatenate([x, other + 3])
+    options = TrainOptions(head_epochs=1, heads=1)
+    heads, _ = train_heads(x, y, options, target=LABEL, seed=1, reference=everything)
+    np.testing.assert_allclose(heads.feature_mean, everything.mean(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(heads.feature_sd, everything.std(0, ddof=1), rtol=1e-4)

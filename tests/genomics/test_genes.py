@@ -45,6 +45,7 @@ def test_gencode(read, name):
     first = found.genes[0]
     assert (first.id, first.name, first.biotype) == ("ENSG00000186092", "OR4F5", "protein_coding")
     assert (first.chrom, first.start, first.end) == ("chr1", 65418, 71585)
+    assert [gene.strand for gene in found.genes[:2]] == ["+", "-"]
     assert found.protein_coding.overlaps("chr1", 65418, 65419)  # its first base
     assert not found.protein_coding.overlaps("chr1", 65417, 65418)
     assert found.protein_coding.overlaps("1", 71584, 71585)  # its last; and without chr

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mfdvep import __version__
 from mfdvep.errors import OutputError
 from mfdvep.expression.genes import GeneList
@@ -28,7 +30,6 @@ from mfdvep.genomics.vcf import open_vcf
 from mfdvep.genomics.vcf_output import VcfOutput, output_form
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.reading import groups
-from mfdvep.scoring.targets import Targets
 from mfdvep.scoring.windows import AlleleWindows
 
 CHUNK_ALLELES = 512  # some 6,000 windows where each is in reach of one gene
@@ -121,7 +122,8 @@ def score_expression(
     if str(table) == "-":
         raise OutputError("table -: Parquet is no stream; give a file, such as --table OUT.parquet")
     began, n_before = time.monotonic(), effects.n_windows
-    stats, old = stats_path(output), Targets({"vcf": Path(output)}).old_indexes
+    stats = stats_path(output)
+    old = [Path(f"{output}{ending}") for ending in (".tbi", ".csi")]
     fasta = effects.genome.path
     inputs = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
     inputs += [sources.genes.path, sources.calibration, *sources.others]
@@ -204,6 +206,9 @@ def run_provenance(
             for (cell, mark), rows in effects.predictor.rows.items()
         },
         "strand": effects.strand,
+        "device": effects.predictor.device.type,
+        "batch_size": effects.predictor.batch_size,
+        "torch": torch.__version__,
         "regions": None if regions is None else regions.describe(),
     }
 

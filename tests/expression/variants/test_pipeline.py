@@ -169,6 +169,7 @@ def test_duckdb_reads_the_table(done):
     assert about["model"]["sha256"] == "5" * 64
     assert about["expression_model"]["sha256"] == "e" * 64
     assert about["target"] == "label"
+    assert (about["device"], about["batch_size"]) == ("cpu", 64)
     assert about["command"] == "as typed"
     assert len(about["calibration"]["digest"]) == 64
     assert about["reference"]["file"] == "genome.fa"

@@ -1,0 +1,1 @@
+"""Burdens of effects per person and region, and their alignment with images."""
