@@ -29,6 +29,7 @@ LEVELS = {
     "genomics.assemblies": 1,
     "genomics.bgzf": 1,
     "genomics.info": 1,
+    "genomics.own": 1,
     "genomics.dosages": 1,
     "genomics.reasons": 2,
     "genomics.text": 2,
