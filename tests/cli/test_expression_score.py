@@ -6,18 +6,18 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-
-from mfdvep.expression.calibration import write_calibration
-from mfdvep.expression.model import save_expression_model
-from mfdvep.files import sha256
-from mfdvep.model.checkpoint import save_model
-from tests.expression.variants.worlds import (
+from expression.variants.worlds import (
     CELLS,
     calibration,
     expression_model,
     mfd_model,
     write_world,
 )
+
+from mfdvep.expression.calibration import write_calibration
+from mfdvep.expression.model import save_expression_model
+from mfdvep.files import sha256
+from mfdvep.model.checkpoint import save_model
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import random_bases, write_fasta
+from expression.variants.worlds import (
+    MINUS,
+    N_BASES,
+    PLUS,
+    SHA,
+    HandMadeModel,
+    calibration,
+    effects_on,
+    readout,
+)
 
 from mfdvep.errors import ModelError
 from mfdvep.expression.bins import MARKS
@@ -19,16 +29,6 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import WINDOW_BASES, decode, encode, reverse_complement
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.scoring.windows import AlleleWindows
-from tests.expression.variants.worlds import (
-    MINUS,
-    N_BASES,
-    PLUS,
-    SHA,
-    HandMadeModel,
-    calibration,
-    effects_on,
-    readout,
-)
 
 BASES = random_bases(N_BASES, 11)
 KINDS = ("combined", "biological", "technical")

@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from expression.variants.worlds import BASES, CELLS, HEADER, effects_on, snv, write_world
 
 from mfdvep.errors import InputError, OutputError
 from mfdvep.expression.genes import read_genes
@@ -23,7 +24,6 @@ from mfdvep.expression.variants.pipeline import Sources, score_expression, stats
 from mfdvep.expression.variants.reach import GenesInReach
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.regions import Regions
-from tests.expression.variants.worlds import BASES, CELLS, HEADER, effects_on, snv, write_world
 
 needs_bcftools = pytest.mark.skipif(shutil.which("bcftools") is None, reason="no bcftools")
 STATUS = ["OK", "OK", "OK,OK,SYMBOLIC,STAR", "OK", "OK", "REF_MISMATCH", "NO_ALT", "OK", "OK"]

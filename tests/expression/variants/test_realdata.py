@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from expression.variants.worlds import calibration
 
 from mfdvep.expression.genes import GeneList, Tss
 from mfdvep.expression.model import load_expression_model
@@ -16,7 +17,6 @@ from mfdvep.expression.variants.readout import Readout
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.regions import Regions
 from mfdvep.model.checkpoint import load_model
-from tests.expression.variants.worlds import calibration
 
 pytestmark = pytest.mark.realdata
 
