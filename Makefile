@@ -35,7 +35,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-# clusters on one machine: a minute on two cores
+# clusters on one machine: some two minutes on two cores
 slow: $(VENV)/.installed
 	$(BIN)/python -m pytest -m slow
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from mfdvep.errors import OutputError
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-_AHEAD = 4  # files that are copied here before they are needed
+_AHEAD = 8  # files that are copied here before they are needed
 BLOCK = 10 << 20  # bytes that go at once: what pyarrow makes a part of an upload of
 _APPEAR_WHOLE = ("s3", "gcs", "abfs")
 
@@ -76,7 +76,7 @@ class Remote:
     def __truediv__(self, name: str) -> Remote:
         return self.with_name(f"{self.name}/{name}")
 
-    def resolve(self) -> Remote:
+    def absolute(self) -> Remote:
         """Return the same: its path is from the root."""
         return self
 
@@ -200,7 +200,7 @@ class Remote:
 AnyPath = Path | Remote
 
 
-def fetched(remotes: Iterable[Remote]) -> Iterator[Path]:
+def fetched(remotes: Iterable[Remote]) -> Generator[Path, None, None]:
     """Yield the paths of copies on this machine, in order; each is removed when the next is due.
 
     Some are copied ahead, for one by one the time to reach a server adds up.

@@ -16,6 +16,8 @@ from mfdvep.model.mfd import MFDModel
 from mfdvep.model.tracks import TrackTable
 
 torch.set_num_threads(1)  # tests run beside each other; benchmarks set their own
+# else Ray makes its workers nice, and they starve where anything else computes
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 SMALL_TRACKS = TrackTable(
     {

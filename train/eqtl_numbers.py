@@ -34,11 +34,14 @@ from mfdvep.enrichment.measures.resampling import bootstrap_weights, percentile_
 from mfdvep.enrichment.sets.tables import Table
 from mfdvep.errors import InputError, MfdvepError
 from mfdvep.expression.genes import read_tss
+from mfdvep.genomics.bcf import quiet_htslib
 from mfdvep.genomics.genes import without_version
 from mfdvep.model.tracks import tsv
 from mfdvep.plotting import GREY, KIND_COLOURS, KIND_MARKERS, new_grid, title_over
 
 REACH = 5526
+AT_START = 1000
+"""Bases from the start site within which the baseline sees most variants."""
 SAMPLES = 2000
 CELLS = ("GM12878", "K562")
 BOTH = "mean"
@@ -82,9 +85,9 @@ def read_effects_of(path: Path, cells: Sequence[str] = CELLS) -> Effects:
 def read_controls(path: Path) -> dict[str, list[Key]]:
     """Return the controls of each positive, by its name CHROM_POS_REF_ALT."""
     found = defaultdict(list)
-    with pysam.VariantFile(str(path)) as file:
+    with quiet_htslib(), pysam.VariantFile(str(path)) as file:
         for record in file:
-            if record.info["LABEL"] == 0:
+            if record.info["LABEL"] == (0,):
                 key = (record.chrom, record.pos, record.ref, record.alts[0])
                 for name in record.info["MATCH"]:
                     found[name].append(key)
@@ -175,6 +178,7 @@ def measure(
     controls: Mapping[str, tuple[Mapping[str, Sequence[Key]], Effects]],
     *,
     chroms: Sequence[str] = (),
+    within: int = REACH,
 ) -> dict[str, Any]:
     """Return agreement of signs, and areas, by cell.
 
@@ -186,6 +190,8 @@ def measure(
         Name of a set -> what `read_controls` and `read_effects_of` give of it.
     chroms
         eQTLs on these alone; all by default.
+    within
+        Most bases from the start site.
 
     Raises
     ------
@@ -195,7 +201,9 @@ def measure(
     pairs = [
         (key, gene, slope, *positives[key][gene])
         for (key, gene), (slope, _) in eqtls.items()
-        if gene in positives.get(key, {}) and (not chroms or key[0] in chroms)
+        if gene in positives.get(key, {})
+        and (not chroms or key[0] in chroms)
+        and abs(positives[key][gene][0]) <= within
     ]
     if not pairs:
         raise InputError("no eQTL is in reach of its own gene; are all inputs of one assembly?")
@@ -348,7 +356,11 @@ def measure_command(
             read_effects_of(positives),
             {name: (read_controls(vcf), read_effects_of(table)) for name, vcf, table in controls},
         )
-        numbers = {"all": measure(*given), held_out: measure(*given, chroms=held_out.split(","))}
+        numbers = {
+            "all": measure(*given),
+            held_out: measure(*given, chroms=held_out.split(",")),
+            f"within {AT_START} bases of the start site": measure(*given, within=AT_START),
+        }
         with Parts(output, figure) as parts:
             write_json(parts[output], numbers)
             draw(numbers).savefig(parts[figure], dpi=200, format="png")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mfdvep.cli.command import as_typed
-from mfdvep.cli.parameters import comma_list
+from mfdvep.cli.parameters import FilePath, comma_list
 from mfdvep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from mfdvep.expression.calibrating import Calibrated
 
-_PATH = click.Path(path_type=Path)
+_PATH = FilePath()
 
 
 @click.command("calibrate")

@@ -26,7 +26,8 @@ _SPLITS = ("train", "validation", "test", "left_out")
 @click.option("--cell", "cells", multiple=True, metavar="NAME",
               help="A cell; repeat.  [default: all that model and profiles have]")  # fmt: skip
 @click.option("--split", type=click.Choice(_SPLITS), default="test", show_default=True,
-              help="Genes that the averages are over.")  # fmt: skip
+              help="Genes that the averages are over, by what their contigs were in the "
+              "model's training.")  # fmt: skip
 @click.option("--most", metavar="N", type=click.IntRange(min=10), default=500, show_default=True,
               help="Draw as many of them if there are more.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)

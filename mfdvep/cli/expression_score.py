@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from mfdvep.cli.command import as_typed
-from mfdvep.cli.parameters import Count
+from mfdvep.cli.parameters import Count, FilePath
 from mfdvep.cli.progress import progress_bar
 
-_PATH = click.Path(path_type=Path)
+_PATH = FilePath()
 _CALIBRATION = "calibration.json"  # of a folder of a model of expression
 
 
@@ -39,7 +39,8 @@ _CALIBRATION = "calibration.json"  # of a folder of a model of expression
 @click.option("-r", "--regions", multiple=True,
               help="Only records whose REF overlaps chr1:1000-2000; with commas, or "
               "repeat.")  # fmt: skip
-@click.option("-R", "--regions-file", multiple=True, type=_PATH,
+@click.option("-R", "--regions-file", multiple=True,
+              type=click.Path(path_type=Path),
               help="Only records whose REF overlaps a BED file; repeat.")  # fmt: skip
 @click.option("--strand", type=click.Choice(["both", "forward", "reverse"]), default="both",
               show_default=True, help="Strands that predicted marks are averaged over; "
@@ -48,7 +49,8 @@ _CALIBRATION = "calibration.json"  # of a folder of a model of expression
 @click.option("--batch-size", type=Count(), default="auto", show_default=True,
               help="Windows whose activations are held at once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
-@click.option("--replace", is_flag=True, help="Replace an earlier annotation by mfdvep.")
+@click.option("--replace", is_flag=True, help="Replace an earlier annotation by this "
+              "command; one by `mfdvep score` always stays.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite outputs.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")
 def expression_score(
@@ -62,7 +64,8 @@ def expression_score(
     read by a head that was trained on observed marks. Effects are ALT minus REF of what the head
     gives: of the bundled model, the log-odds that expression is above the cell's median. Beside
     them stands the plain change of H3K4me3 within 500 bases of the start site, as a baseline.
-    MFD_GENE has combined, biological and technical effects; MFD_STATUS says why an ALT has none.
+    MFD_GENE has combined, biological and technical effects; MFD_GENE_STATUS says why an ALT has
+    none.
 
     This is experimental: VARIANTS.md in the folder of the bundled model of expression has what
     was measured on eQTLs, beside the baseline.
@@ -75,7 +78,7 @@ def expression_score(
     import torch
 
     from mfdvep.expression.calibration import read_calibration
-    from mfdvep.expression.genes import read_tss
+    from mfdvep.expression.genes import read_genes
     from mfdvep.expression.model import load_expression_model
     from mfdvep.expression.predicted import MarkPredictor
     from mfdvep.expression.variants.pairs import GeneEffects
@@ -111,7 +114,8 @@ def expression_score(
     )
     inside = [*folder.iterdir(), *model_folder(model_name).iterdir(), *given["regions_file"]]
     with Genome(fasta) as genome:
-        near = GenesInReach(read_tss(genes), genome)
+        listed = read_genes(genes)
+        near = GenesInReach(listed.genes, genome)
         effects = GeneEffects(predictor, readout, genome, strand=given["strand"])
         with progress_bar("scoring", "records", quiet=given["quiet"]) as bar:
             record = score_expression(
@@ -119,7 +123,7 @@ def expression_score(
                 effects,
                 near,
                 output,
-                sources=Sources(genes, calibration, tuple(p for p in inside if p.is_file())),
+                sources=Sources(listed, calibration, tuple(p for p in inside if p.is_file())),
                 table=given["table"],
                 regions=regions,
                 replace=given["replace"],
@@ -136,13 +140,15 @@ def _told(output: Path, record: dict[str, Any]) -> str:
     counts = ", ".join(f"{name} {n}" for name, n in record["status"].items() if n)
     states = ", ".join(f"{name} {n}" for name, n in record["pairs_by_gene_status"].items())
     genes, timing = record["genes"], record["timing"]
+    again, others = genes["duplicates"], genes["other_biotypes"]
     lines = [
-        f"{output}: {record['records']} records, {record['alleles']} alleles: {counts}; "
+        f"{output}: {record['records']} records, {record['alleles']} alleles: {counts or 'none'}; "
         f"{timing['seconds']:.1f} s",
         f"{record['alleles_with_gene']} alleles in reach of a gene, "
         f"{record['alleles_without_gene']} of none; {record['pairs']} pairs of an allele and a "
         f"gene: {states or 'none'}",
-        f"{genes['n']} genes: {sum(genes['reached_by_status'].values())} reached, "
+        f"{genes['read']} genes read, {again} came again, {others} of other biotypes; of "
+        f"{genes['n']}: {sum(genes['reached_by_status'].values())} reached, "
         f"{genes['off_reference']} on no contig of the FASTA",
     ]
     lines += [

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mfdvep.cli.parameters import comma_list
 from mfdvep.cli.progress import Report, progress_bar
 
 _PATH = click.Path(path_type=Path)
@@ -20,8 +21,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--target", type=click.Choice(["label", "log_expression"]), default="label",
               show_default=True, help="What the head gives: the logit of being above the cell's "
               "threshold, or log2(expression + 1).")  # fmt: skip
-@click.option("--cells", metavar="A,B", help="Cells of the profiles; default: all. Of several the "
-              "cell is an input.")  # fmt: skip
+@click.option("--cells", metavar="A,B", default="", callback=comma_list,
+              help="Cells of the profiles; default: all. Of several the cell "
+              "is an input.")  # fmt: skip
 @click.option("--latent", type=click.IntRange(min=1), default=10, show_default=True,
               help="Size of the representation.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(min=1), help="Of the autoencoder.")
@@ -35,7 +37,7 @@ def expression_train(
     profiles: Path,
     output: Path,
     target: str,
-    cells: str | None,
+    cells: tuple[str, ...],
     latent: int,
     epochs: int | None,
     head_epochs: int | None,
@@ -75,7 +77,7 @@ def expression_train(
         torch.set_num_threads(threads)
     data = read_profiles(profiles)
     if cells:
-        data = of_cells(data, tuple(filter(None, (name.strip() for name in cells.split(",")))))
+        data = of_cells(data, cells)
     given = {"n_latent": latent, "epochs": epochs, "head_epochs": head_epochs, "heads": heads}
     options = TrainOptions(**{k: v for k, v in given.items() if v is not None})
     bars: dict[str, Report | None] = {}

@@ -12,6 +12,18 @@ from mfdvep.uris import is_uri
 _MOST_WINDOWS = 1 << 16  # more than any memory holds, but no overflow
 
 
+class FilePath(click.Path):
+    """A file's path; not "-", which elsewhere stands for a stream."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if str(value) == "-":
+            self.fail("- is no file, and this cannot be a stream; give a file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Output(click.ParamType):
     """A path, or a URI, which stays as it is typed."""
 

@@ -149,7 +149,8 @@ def _stem(name: str) -> str:
 @click.option("--strict", is_flag=True, help="Exit with 3 if an ALT has no score.")
 @click.option("--max-unscored", type=Share(), help="Exit with 3 if more ALTs have no score.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was interrupted, if any.")
-@click.option("--replace", is_flag=True, help="Replace an earlier annotation by mfdvep.")
+@click.option("--replace", is_flag=True, help="Replace an earlier annotation by this "
+              "command; one by `mfdvep expression score` always stays.")  # fmt: skip
 @click.option("--no-version", is_flag=True, help="No versions and no command in the outputs.")
 @click.option("--force", is_flag=True, help="Overwrite outputs.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no summary.")

@@ -146,7 +146,7 @@ def _gene_bin_rows(one: GeneInCell, marks: tuple[str, ...]) -> Columns:
         "cell": [one.cell] * n,
         **_places(marks, 1),
         "signal": one.signal.ravel(),
-        "contribution": one.scores.ravel(),
+        "contribution": one.scores.ravel() + 0.0,  # no minus zero
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,7 +13,8 @@ from mfdvep.errors import InputError
 from mfdvep.expression.contributions import Contributions, contributions
 from mfdvep.expression.genes import Tss
 from mfdvep.expression.model import ExpressionModel
-from mfdvep.expression.profiles import Profiles
+from mfdvep.expression.places import one_spelling
+from mfdvep.expression.profiles import SPLITS, Profiles
 from mfdvep.expression.roles import FEWEST, Roles, roles
 from mfdvep.genomics.genes import without_version
 
@@ -95,7 +96,9 @@ def find_genes(profiles: Profiles, names: Sequence[str]) -> list[int]:
         at = rows.get(name) or rows.get(without_version(name))
         if at is None:
             near = get_close_matches(name, rows, n=3)
-            raise InputError(f"gene {name!r}: not in the profiles; nearest: {', '.join(near)}")
+            what = "nearest" if near else "they have"
+            shown = ", ".join(near or [*rows][:3])
+            raise InputError(f"gene {name!r}: not in the profiles; {what}: {shown}")
         if len(at) > 1:
             ids = ", ".join(profiles.genes[i].id for i in at[:5])
             raise InputError(f"gene {name!r}: a name of several: {ids}; give an id")
@@ -126,6 +129,19 @@ def choose_cells(model: ExpressionModel, profiles: Profiles, cells: Sequence[str
     return list(dict.fromkeys(cells)) or common
 
 
+def splits_of(model: ExpressionModel, profiles: Profiles) -> np.ndarray:
+    """Return each gene's split, str (n,), in the training of the model, by its contig.
+
+    The profiles may be split otherwise, and then say nothing of what the model has learnt from.
+    Theirs for a model that does not tell its contigs.
+    """
+    told = [split for split in SPLITS if split in model.provenance]
+    if not told:
+        return profiles.split
+    of = {one_spelling(name): split for split in told for name in model.provenance[split]}
+    return np.array([of.get(one_spelling(gene.chrom), "train") for gene in profiles.genes])
+
+
 def explain(
     model: ExpressionModel,
     profiles: Profiles,
@@ -147,7 +163,8 @@ def explain(
     cells
         By default all in common.
     split
-        Genes that averages are over: those for testing say what holds beyond training.
+        Genes that averages are over, see `splits_of`: those for testing say what holds beyond
+        training.
     most, seed
         If the split has more genes than this, as many are drawn.
     n_steps
@@ -165,10 +182,12 @@ def explain(
     if lacking := [mark for mark in model.marks if mark not in profiles.marks]:
         raise InputError(f"the profiles lack {', '.join(lacking)}, which the model takes")
     order = [profiles.marks.index(mark) for mark in model.marks]
+    profiles = replace(profiles, split=splits_of(model, profiles))
     rows = profiles.rows(split)
     if len(rows) < FEWEST:
         raise InputError(
-            f"{len(rows)} {split} genes; averages need {FEWEST}: choose another --split"
+            f"{len(rows)} genes that were {split} in the model's training; averages need {FEWEST}: "
+            "choose another --split"
         )
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

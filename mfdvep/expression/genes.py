@@ -101,7 +101,7 @@ def read_genes(path: str | Path, *, biotype: str | None = PROTEIN_CODING) -> Gen
 
 
 def _is_table(path: str | Path) -> bool:
-    """Return whether the first line names the columns of a table, or it is Parquet."""
+    """Return whether it is Parquet, or the first line names columns, or is none of a GTF's."""
     text = TextStream(path)
     try:
         if text.head.startswith(PARQUET):
@@ -110,7 +110,8 @@ def _is_table(path: str | Path) -> bool:
     finally:
         text.close()
     names = first.lstrip("\ufeff#").rstrip("\r").split("\t")
-    return len(set(COLUMNS) & {name.strip() for name in names}) >= 2
+    is_gtf = first.startswith("#") or len(names) == 9
+    return len(set(COLUMNS) & {name.strip() for name in names}) >= 2 or not is_gtf
 
 
 def _of_gtf(path: str | Path) -> list[tuple[Tss, str | None]]:

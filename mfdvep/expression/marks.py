@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -135,23 +133,19 @@ def _of_bigwig(path: str | Path, places: Places) -> MarkSignal:
                 if chrom not in names:
                     continue
                 for row, start in zip(rows, places.starts[chrom].tolist(), strict=True):
-                    bins[row] = _means(file.values, names[chrom], start, lengths[chrom])
-                if bins[rows].min() < 0:
-                    raise InputError(
-                        f"{path}: a negative signal on {names[chrom]}; expected a signal from 0, "
-                        "such as a fold over control, not its logarithm"
-                    )
+                    left, right = max(start, 0), min(start + _SPAN, lengths[chrom])
+                    if left >= right:
+                        continue
+                    bases = np.zeros(_SPAN)
+                    found = file.values(names[chrom], left, right, numpy=True)
+                    bases[left - start : right - start] = np.where(np.isnan(found), 0, found)
+                    if not 0 <= bases.min() <= bases.max() < math.inf:
+                        worst = bases.min() if bases.min() < 0 else bases.max()
+                        raise InputError(
+                            f"{path}: a signal of {worst:.4g} on {names[chrom]}; expected numbers "
+                            "from 0, such as a fold over control, not its logarithm"
+                        )
+                    bins[row] = bases.reshape(N_BINS, BIN).mean(axis=1)
     except RuntimeError as error:
         raise InputError(f"{path}: damaged bigWig: {error}; get the file again") from error
     return MarkSignal(places.directed(bins), dict(lengths))
-
-
-def _means(values: Callable[..., Any], chrom: str, start: int, length: int) -> np.ndarray:
-    """Return the mean over the bases of 100 bins from `start` on, float64 (100,)."""
-    left, right = max(start, 0), min(start + _SPAN, length)
-    bases = np.zeros(_SPAN)
-    if left < right:
-        bases[left - start : right - start] = np.nan_to_num(
-            values(chrom, left, right, numpy=True), nan=0.0
-        )
-    return bases.reshape(N_BINS, BIN).mean(axis=1)

@@ -88,6 +88,8 @@ class MarkPredictor:
     ----------
     rows
         Cell, mark -> the rows of its tracks in the model's table.
+    device, batch_size
+        That are used.
 
     Raises
     ------
@@ -114,9 +116,11 @@ class MarkPredictor:
             for cell in self.cells
             for mark in self.marks
         }
-        self._device = pick_device(device)
-        self.model = model.to(self._device)
-        self._size = batch_size or windows_at_once(self._device, model.config.width, engine="plain")
+        self.device = pick_device(device)
+        self.model = model.to(self.device)
+        self.batch_size = batch_size or windows_at_once(
+            self.device, model.config.width, engine="plain"
+        )
         index = sorted({row for rows in self.rows.values() for row in rows})
         with torch.inference_mode():
             psi_biological, psi_technical = model.output_weights()
@@ -146,10 +150,10 @@ class MarkPredictor:
         codes = np.concatenate([windows, reverse_complement(windows)])  # (2 k, 1153)
         out = tuple(np.empty((len(codes), half), dtype=np.float32) for _ in range(2))
         with torch.inference_mode():
-            for first in range(0, len(codes), self._size):
-                part = codes[first : first + self._size]
-                full = np.pad(part, ((0, self._size - len(part)), (0, 0)), mode="edge")
-                found = self.model.features(torch.from_numpy(full).to(self._device))
+            for first in range(0, len(codes), self.batch_size):
+                part = codes[first : first + self.batch_size]
+                full = np.pad(part, ((0, self.batch_size - len(part)), (0, 0)), mode="edge")
+                found = self.model.features(torch.from_numpy(full).to(self.device))
                 for into, values in zip(out, found, strict=True):
                     into[first : first + len(part)] = values[: len(part)].float().cpu().numpy()
         biological, technical = (values.reshape(2, len(windows), half) for values in out)

@@ -79,6 +79,8 @@ def prepare_profiles(
         `class_counts` refuse; no contig of the marks has a gene.
     """
     listed = read_genes(genes, biotype=options.biotype)
+    table = read_expression(expression, listed.genes, sheet.cells, column=options.expression_column)
+    split_of(listed.genes, options.contigs)  # refuses wrong ones before marks are read
     places = Places.of(listed.genes)
     shape = (len(sheet.cells), len(listed.genes), len(sheet.marks), N_BINS)
     signal = np.zeros(shape, dtype=np.float32)
@@ -100,16 +102,16 @@ def prepare_profiles(
             f"{', '.join(sorted(lengths)[:5]) or 'none'}; are they of one assembly?"
         )
     kept = tuple(gene for gene, stays in zip(listed.genes, keep, strict=True) if stays)
-    table = read_expression(expression, kept, sheet.cells, column=options.expression_column)
+    values = table.values[:, keep]
     split = split_of(kept, options.contigs)
-    thresholds = thresholds_of(table.values, split, options.threshold, cells=sheet.cells)
+    thresholds = thresholds_of(values, split, options.threshold, cells=sheet.cells)
     made = Profiles(
         genes=kept,
         split=split,
         cells=sheet.cells,
         marks=sheet.marks,
         signal=signal if keep.all() else signal[:, keep],
-        expression=table.values,
+        expression=values,
         thresholds=thresholds,
         provenance={},
     )

@@ -77,7 +77,8 @@ def class_counts(profiles: Profiles) -> dict[str, dict[str, list[int]]]:
     Raises
     ------
     InputError
-        A split that has genes has none above, or none not above.
+        A split that has genes has none above, or none not above; but for those left out, which
+        nothing is learnt from or measured on.
     """
     counts: dict[str, dict[str, list[int]]] = {}
     for i, cell in enumerate(profiles.cells):
@@ -88,7 +89,7 @@ def class_counts(profiles: Profiles) -> dict[str, dict[str, list[int]]]:
             if not len(of_it):
                 continue
             high, low = int((of_it == 1).sum()), int((of_it == 0).sum())
-            if not (high and low):
+            if not (high and low) and split != "left_out":
                 raise InputError(
                     f"{cell}: of {len(of_it):,} {split} genes {high:,} are above the threshold "
                     f"{profiles.thresholds[i]:g} and {low:,} are not; both are needed: choose "

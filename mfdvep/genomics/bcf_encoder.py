@@ -16,7 +16,7 @@ from mfdvep.genomics.bcf import BCF_DAMAGE
 from mfdvep.genomics.bcf_end import with_end
 from mfdvep.genomics.bgzf import has_end
 from mfdvep.genomics.header import Declared
-from mfdvep.genomics.info import is_mfd
+from mfdvep.genomics.own import Annotation
 from mfdvep.genomics.text import CODEC
 from mfdvep.storage import AnyPath
 
@@ -36,6 +36,8 @@ class BcfEncoder:
         Of the output.
     folder
         For files that are made on the way.
+    own
+        The annotation that is added: records from a BCF lose its earlier keys.
 
     Attributes
     ----------
@@ -50,8 +52,10 @@ class BcfEncoder:
         The folder cannot be written to.
     """
 
-    def __init__(self, name: str | AnyPath, header_lines: Sequence[str], folder: Path) -> None:
-        self._name = name
+    def __init__(
+        self, name: str | AnyPath, header_lines: Sequence[str], folder: Path, *, own: Annotation
+    ) -> None:
+        self._name, self._own = name, own
         self._scratch, self._written = folder / "lines.vcf", folder / "lines.bcf"
         lines = [line.rstrip("\r") for line in header_lines]
         self._declared = Declared.of(lines)
@@ -111,7 +115,7 @@ class BcfEncoder:
             )
 
     def _with_info(self, record: pysam.VariantRecord, info: Info) -> pysam.VariantRecord:
-        for key in [key for key in record.info if is_mfd(key)]:
+        for key in [key for key in record.info if self._own.has(key)]:
             del record.info[key]
         record.translate(self._any_number)
         for key, text in info:

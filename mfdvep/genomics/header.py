@@ -7,24 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mfdvep.errors import InputError
-from mfdvep.genomics.info import is_mfd
+from mfdvep.genomics.own import ALLELES, Annotation, is_mfd
 
 OWN = "mfdvep: "
 """How the Description of every INFO key of this tool starts."""
 
 _FIELD = r'(?:[^",]|"(?:[^"\\]|\\.)*")*,'  # one of a header line's, with its comma
 _DECLARED = re.compile(rf"##(INFO|FILTER|FORMAT|contig)=<(?:{_FIELD})*?ID=([^,>]+)")
-_RUN_LINES = tuple(
-    f"##mfdvep{what}="
-    for what in (
-        "Version", "Command", "Model", "Reference", "VirtualTrack", "ExpressionModel",
-        "MarkCalibration", "Genes",
-    )
-)  # fmt: skip
 
 
 def annotated_header(
-    lines: Sequence[str], added: Sequence[str], *, replace: bool = False
+    lines: Sequence[str],
+    added: Sequence[str],
+    *,
+    own: Annotation = ALLELES,
+    replace: bool = False,
 ) -> list[str]:
     """Return the header lines of the output: the input's, and new ones just before #CHROM.
 
@@ -34,13 +31,16 @@ def annotated_header(
         As `VcfReader.header_lines`; a carriage return at their end is given to the new ones too.
     added
         New lines, without line ends.
+    own
+        The annotation that they are of; lines of another one stay.
     replace
-        Whether the lines of an earlier run of this tool are taken out.
+        Whether the lines of an earlier run that made the same annotation are taken out.
 
     Raises
     ------
     InputError
-        The header declares an MFD key and `replace` is not set, or the key is another tool's.
+        The header declares a key of the annotation and `replace` is not set; or an MFD key of
+        another tool.
     """
     kept = []
     for line in lines:
@@ -50,12 +50,13 @@ def annotated_header(
                 f"the VCF declares INFO {key} of another tool, and mfdvep keeps MFD and MFD_* for "
                 f"itself; remove or rename it: bcftools annotate -x INFO/{key}"
             )
-        if key is not None and not replace:
+        is_own = key is not None and own.has(key)
+        if is_own and not replace:
             raise InputError(
                 f"the VCF declares INFO {key}: it is annotated already; score the original, or "
-                "give --replace to take the old annotation out"
+                f"give --replace to take the old annotation by {own.command} out"
             )
-        if key is None and not (replace and line.startswith(_RUN_LINES)):
+        if not is_own and not (replace and line.startswith(own.lines)):
             kept.append(line)
     end = "\r" if lines[-1].endswith("\r") else ""
     return [*kept[:-1], *(line + end for line in added), kept[-1]]

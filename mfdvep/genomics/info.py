@@ -6,11 +6,18 @@ import math
 from collections.abc import Iterable
 
 from mfdvep.errors import InputError
+from mfdvep.genomics.own import ALLELES, Annotation
 
 _ESCAPES = {i: f"%{i:02X}" for i in (*range(33), *b"%,:;=|", 127)}  # 32 is the space
 
 
-def append_info(line: str, info: Iterable[tuple[str, str]], *, replace: bool = False) -> str:
+def append_info(
+    line: str,
+    info: Iterable[tuple[str, str]],
+    *,
+    own: Annotation = ALLELES,
+    replace: bool = False,
+) -> str:
     """Return a record's line with keys and values appended to its INFO; every other byte stays.
 
     Parameters
@@ -20,20 +27,22 @@ def append_info(line: str, info: Iterable[tuple[str, str]], *, replace: bool = F
     info
         Keys and values, escaped where needed. They replace an INFO of ".", and come before
         semicolons at its end, so that taking them out gives the line again.
+    own
+        The annotation that they are of; keys of another one stay.
     replace
-        Whether MFD keys that INFO has already are taken out first.
+        Whether its keys that INFO has already are taken out first.
 
     Raises
     ------
     InputError
-        INFO has an MFD key, which would then be there twice, and `replace` is not set.
+        INFO has a key of the annotation, which would then be there twice, and `replace` is not set.
     """
     text = ";".join(f"{key}={value}" for key, value in info)
     fields = line.split("\t", 8)
     old = fields[7].rstrip("\r")
     end = fields[7][len(old) :]
     if "MFD" in old:
-        old = _without_mfd(old, f"{fields[0]}:{fields[1]}", replace=replace)
+        old = _without(own, old, f"{fields[0]}:{fields[1]}", replace=replace)
     if text and old not in ("", "."):
         kept = old.rstrip(";")
         text = f"{kept};{text}{old[len(kept) :]}"
@@ -41,10 +50,10 @@ def append_info(line: str, info: Iterable[tuple[str, str]], *, replace: bool = F
     return "\t".join(fields)
 
 
-def _without_mfd(info: str, where: str, *, replace: bool) -> str:
-    """Return an INFO without MFD keys; raise InputError for one unless they are replaced."""
+def _without(own: Annotation, info: str, where: str, *, replace: bool) -> str:
+    """Return an INFO without an annotation's keys; InputError for one if not replaced."""
     entries = info.split(";")
-    kept = [entry for entry in entries if not is_mfd(entry.partition("=")[0])]
+    kept = [entry for entry in entries if not own.has(entry.partition("=")[0])]
     if len(kept) == len(entries):
         return info
     if not replace:
@@ -54,11 +63,6 @@ def _without_mfd(info: str, where: str, *, replace: bool) -> str:
             "is annotated already; score the original, or give --replace"
         )
     return ";".join(kept) or "."
-
-
-def is_mfd(key: str) -> bool:
-    """Return whether an INFO key is one of those that are kept for this tool: MFD, MFD_*."""
-    return key == "MFD" or key.startswith("MFD_")
 
 
 def format_float(x: float) -> str:

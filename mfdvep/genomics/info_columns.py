@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import cached_property
 
 from mfdvep.errors import InputError
-from mfdvep.genomics.info import is_mfd
+from mfdvep.genomics.own import is_mfd
 from mfdvep.genomics.vcf import Record
 
 _INFO = "##INFO=<"

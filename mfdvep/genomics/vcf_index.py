@@ -18,6 +18,7 @@ from mfdvep.errors import InputError
 
 Bins = dict[tuple[int, int], list[tuple[int, int]]]
 
+ENDINGS = (".tbi", ".csi")
 _TBI_SHIFT, _TBI_DEPTH = 14, 5
 DAMAGE = (OSError, EOFError, zlib.error, struct.error, ValueError, OverflowError)
 """What is raised for a file that is damaged, or no index."""
@@ -66,7 +67,7 @@ class Index:
 def index_of(path: str | Path) -> Path | None:
     """Return the index beside a file, .tbi or .csi, if it is not older than the file."""
     changed = Path(path).stat().st_mtime
-    for ending in (".tbi", ".csi"):
+    for ending in ENDINGS:
         index = Path(f"{path}{ending}")
         if index.is_file() and index.stat().st_mtime >= changed:
             return index

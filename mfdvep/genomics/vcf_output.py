@@ -14,6 +14,7 @@ from mfdvep.genomics.bcf_encoder import BcfEncoder, Info
 from mfdvep.genomics.bgzf import END_BLOCK, has_end
 from mfdvep.genomics.header import annotated_header
 from mfdvep.genomics.info import append_info
+from mfdvep.genomics.own import ALLELES, Annotation
 from mfdvep.genomics.text import CODEC
 from mfdvep.genomics.vcf import Record
 from mfdvep.storage import AnyPath, Remote
@@ -54,8 +55,10 @@ class VcfOutput:
         Written after the existing ones, just before "#CHROM".
     folder
         For what is written on the way to a BCF.
+    own
+        The annotation that is added; one of another kind stays.
     replace
-        Whether an earlier annotation by this tool is taken out.
+        Whether an earlier one of the same kind is taken out.
 
     Raises
     ------
@@ -72,12 +75,17 @@ class VcfOutput:
         added_header_lines: Sequence[str],
         *,
         folder: Path = Path(),
+        own: Annotation = ALLELES,
         replace: bool = False,
     ) -> None:
         self.form = output_form(path)
-        self.header_lines = annotated_header(header_lines, added_header_lines, replace=replace)
-        self._path, self._replace = path, replace
-        self._bcf = BcfEncoder(path, self.header_lines, folder) if self.form == ".bcf" else None
+        self._path, self._own, self._replace = path, own, replace
+        self.header_lines = annotated_header(
+            header_lines, added_header_lines, own=own, replace=replace
+        )
+        self._bcf = None
+        if self.form == ".bcf":
+            self._bcf = BcfEncoder(path, self.header_lines, folder, own=own)
 
     @property
     def header(self) -> bytes:
@@ -90,7 +98,7 @@ class VcfOutput:
         Raises
         ------
         InputError
-            INFO has an MFD key already, and they are not replaced.
+            INFO has a key of the annotation already, and they are not replaced.
         """
         return _joined(line for line, *_ in self._lines(annotated))
 
@@ -111,7 +119,8 @@ class VcfOutput:
 
     def _lines(self, annotated: Annotated) -> Iterator[tuple[str, Any, Info]]:
         for record, info in annotated:
-            yield append_info(record.line, info, replace=self._replace), record.native, info
+            line = append_info(record.line, info, own=self._own, replace=self._replace)
+            yield line, record.native, info
 
     def join(self, parts: Iterable[Path], path: Path) -> None:
         """Write the header and the parts, in order, as one file; raises OutputError."""

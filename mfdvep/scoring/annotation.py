@@ -19,10 +19,6 @@ from mfdvep.scoring.effects import KINDS, EffectBatch, at_largest, overall_techn
 _FORMAT = "ALLELE|TRACK|COMBINED|BIOLOGICAL|TECHNICAL|TECHNICAL_SHARE|QUANTILE|Consequence"
 _SUMMARY = {"combined": "MFD_MAX", "biological": "MFD_BIO", "technical": "MFD_TECH"}
 _OF_SUMMARY = {"combined": "MFD_Q", "biological": "MFD_BIO_Q", "technical": "MFD_TECH_Q"}
-STATUS_LINE = (
-    "##INFO=<ID=MFD_STATUS,Number=A,Type=String,"
-    f'Description="{OWN}OK, or why the ALT has no effect; one of {", ".join(VariantStatus)}">'
-)
 
 
 def header_lines(provenance: dict) -> list[str]:
@@ -71,28 +67,38 @@ def header_lines(provenance: dict) -> list[str]:
             f'over the same tracks is smaller in size, with the sign of {_SUMMARY[kind]}">'
             for kind, key in _OF_SUMMARY.items()
         ]
-    return [*lines, STATUS_LINE]
+    return [*lines, status_line("MFD_STATUS")]
 
 
-def run_lines(provenance: Mapping[str, Any]) -> list[str]:
+def status_line(key: str) -> str:
+    """Return the header line of the key that has an allele's status."""
+    return (
+        f"##INFO=<ID={key},Number=A,Type=String,"
+        f'Description="{OWN}OK, or why the ALT has no effect; one of {", ".join(VariantStatus)}">'
+    )
+
+
+def run_lines(provenance: Mapping[str, Any], *, of: str = "") -> list[str]:
     """Return the header lines that say of a run its version and command, model and reference.
 
     Parameters
     ----------
     provenance
         With "model" and "reference", and perhaps "mfdvep" and "command".
+    of
+        Comes into their names, as in mfdvepGeneVersion, for an annotation beside the usual one.
     """
     model, reference = provenance["model"], provenance["reference"]
     lines = []
     if "mfdvep" in provenance:
         lines += [
-            f"##mfdvepVersion={provenance['mfdvep']}",
-            f"##mfdvepCommand={one_line(provenance['command'])}",
+            f"##mfdvep{of}Version={provenance['mfdvep']}",
+            f"##mfdvep{of}Command={one_line(provenance['command'])}",
         ]
     return [
         *lines,
-        f'##mfdvepModel=<ID=model,Name="{quoted(model["name"])}",SHA256={model["sha256"]}>',
-        f'##mfdvepReference=<ID=reference,File="{quoted(reference["file"])}",'
+        f'##mfdvep{of}Model=<ID=model,Name="{quoted(model["name"])}",SHA256={model["sha256"]}>',
+        f'##mfdvep{of}Reference=<ID=reference,File="{quoted(reference["file"])}",'
         f"Fingerprint={reference['fingerprint']}>",
     ]
 

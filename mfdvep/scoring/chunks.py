@@ -1,33 +1,33 @@
 """Finished pieces of a run in a folder, so that a run that was interrupted goes on where it was.
 
 The folder has `run.json`, which says what run it is, and for each finished chunk its parts, one a
-kind of output, and `SECTION-NUMBER.json`: the digest of its records, its figures, the process or
-cluster that made it, and size and CRC-32 of each part. A chunk is finished when its JSON is there,
-which is renamed into place last. A folder without a whole `run.json` holds nothing. `session` says
-who is at work, for the workers of a cluster; `publishing` is there once outputs may be in place.
+kind of output, and `SECTION-NUMBER.RUN.json`: the digest of its records, its figures, the process
+or cluster that made it, and size and CRC-32 of each part. A chunk is finished when its JSON is
+there, which is renamed into place last. A folder without a whole `run.json` holds nothing.
+`session` says who is at work, for the workers of a cluster; `publishing` is there once outputs may
+be in place; who runs it holds `lock`.
 
 Every file is written under a name of its own and then renamed, so that two attempts at a chunk,
-one of them given up for lost, do no harm: both write the same.
+one of them given up for lost, do no harm: both write the same. RUN is made anew with every run that
+is begun anew, and kept by one that goes on: what a worker of an abandoned run writes late is never
+taken for another run's.
 
 The folder may be on object storage, where files appear whole without being renamed. No lock holds
-it there: whoever begins to work in it writes `session`, and who finds another's there stops. Two
-runs that differ may so cross for as long as one file takes to be written; two that are the same
-write the same.
+it there: whoever begins to work in it writes `session`, and who finds another's there stops.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import uuid
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mfdvep.errors import OutputError
+from mfdvep.scoring.chunk_files import failed, read_json, renamed, size_and_crc, write_json
 from mfdvep.storage import AnyPath, Remote, fetched
 
 ANEW = "begin anew: --force without --resume"
@@ -68,10 +68,12 @@ class ChunkFolder:
         It is there.
     session
         Names the process, or the processes of a cluster, that make chunks together.
+    run_id
+        Names the run, whichever session goes on with it.
     """
 
-    def __init__(self, folder: AnyPath, session: str) -> None:
-        self.folder, self.session = folder, session
+    def __init__(self, folder: AnyPath, session: str, run_id: str) -> None:
+        self.folder, self.session, self.run_id = folder, session, run_id
         self._sent: dict[str, list[int]] = {}  # size and CRC-32 of what was sent to storage
 
     def is_at_work(self) -> bool:
@@ -109,35 +111,51 @@ class ChunkFolder:
     def announce(self) -> None:
         """Record that this session is at work in the folder; raises OutputError."""
         try:
-            with _renamed(self.folder / "session") as part:
+            with renamed(self.folder / "session") as part:
                 part.write_text(self.session, encoding="utf-8")
         except OSError as error:
             raise failed(self.folder, error) from error
 
     def part(self, place: Place, kind: str) -> AnyPath:
         """Return the path of a chunk's part."""
-        return self.folder / f"{place}.{kind}"
+        return self.folder / f"{place}.{self.run_id}.{kind}"
 
-    def parts(self, places: Iterable[Place], kind: str) -> Iterator[Path]:
+    def parts(self, places: Sequence[Place], kind: str) -> Iterator[Path]:
         """Yield the paths of the parts of a kind, in order.
 
         A part on object storage is copied here, until the next is asked for; see `fetched`.
+
+        Raises
+        ------
+        OutputError
+            One is not what was recorded when its chunk was finished, or cannot be read.
         """
-        parts = (self.part(place, kind) for place in places)
+        pairs = ((self.part(place, "json"), self.part(place, kind)) for place in places)
+        named = chain.from_iterable(pairs)
         if isinstance(self.folder, Remote):
-            return fetched(part for part in parts if isinstance(part, Remote))
-        return (part for part in parts if isinstance(part, Path))
+            here = fetched(file for file in named if isinstance(file, Remote))
+        else:
+            here = (file for file in named if isinstance(file, Path))
+        with closing(here) as files:
+            for place in places:
+                record = read_json(next(files))
+                part = next(files)
+                if record is None or size_and_crc(part) != record["parts"][kind]:
+                    raise OutputError(
+                        f"{self.part(place, kind)} is not what was written; --resume makes it again"
+                    )
+                yield part
 
     @contextmanager
     def writing(self, place: Place, kind: str) -> Iterator[Path]:
         """Give a path to write a chunk's part to, and put it in place; raises OutputError."""
         try:
             target = self.part(place, kind)
-            with _renamed(target) as part:
+            with renamed(target) as part:
                 yield part
                 if isinstance(target, Remote):
                     self._check_hold()
-                    if (sums := _size_and_crc(part)) is not None:
+                    if (sums := size_and_crc(part)) is not None:
                         self._sent[target.name] = sums
         except OSError as error:
             raise failed(self.folder, error) from error
@@ -159,8 +177,7 @@ class ChunkFolder:
                 f"were others; give the same input, or {ANEW}"
             )
         whole = all(
-            _size_and_crc(self.part(place, kind)) == found
-            for kind, found in record["parts"].items()
+            size_and_crc(self.part(place, kind)) == found for kind, found in record["parts"].items()
         )
         return Finished(record["figures"], record["session"] != self.session) if whole else None
 
@@ -177,7 +194,7 @@ class ChunkFolder:
             self._check_hold()
             paths = {kind: self.part(place, kind) for kind in kinds}
             parts = {
-                kind: self._sent.pop(path.name, None) or _size_and_crc(path)
+                kind: self._sent.pop(path.name, None) or size_and_crc(path)
                 for kind, path in paths.items()
             }
             record = {
@@ -190,6 +207,15 @@ class ChunkFolder:
         except OSError as error:
             raise failed(self.folder, error) from error
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Raise OutputError at the end if another session is by then at work in the folder."""
+        yield
+        try:
+            self._check_hold()
+        except OSError as error:
+            raise failed(self.folder, error) from error
+
     def publish(self) -> None:
         """Record that the outputs are put in place from now on; raises OutputError."""
         try:
@@ -197,61 +223,3 @@ class ChunkFolder:
             (self.folder / "publishing").touch()
         except OSError as error:
             raise failed(self.folder, error) from error
-
-
-def _size_and_crc(path: AnyPath) -> list[int] | None:
-    """Return size and CRC-32 of a file; None if there is none; raises OutputError."""
-    crc = size = 0
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                crc, size = zlib.crc32(block, crc), size + len(block)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return [size, crc]
-
-
-def read_json(path: AnyPath) -> dict[str, Any] | None:
-    """Return what a JSON file holds; None if there is no such file, or not a whole one.
-
-    Raises
-    ------
-    OutputError
-        It cannot be read.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def write_json(path: AnyPath, value: Any) -> None:
-    """Write a value as a JSON file, which appears whole or not."""
-    with _renamed(path) as part:
-        part.write_text(json.dumps(value), encoding="utf-8")
-
-
-@contextmanager
-def _renamed(path: AnyPath) -> Iterator[Path]:
-    """Give a path of its own to write to, and put it in place, or remove it on an error."""
-    if isinstance(path, Remote):
-        with path.made() as part:
-            yield part
-        return
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        yield part
-        os.replace(part, path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
-
-
-def failed(folder: AnyPath, error: OSError) -> OutputError:
-    """Return the error that says why a folder cannot be written."""
-    return OutputError(f"{folder}: cannot be written: {error.strerror or error}")

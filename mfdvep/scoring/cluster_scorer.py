@@ -119,6 +119,8 @@ class ClusterScorer:
         ------
         MfdvepError
             As a worker's work does.
+        InputError
+            Other records were scored than the sections were found to have.
         ClusterError
             A worker does not fit; a chunk ended its worker three times.
         """
@@ -131,6 +133,7 @@ class ClusterScorer:
             work if vcf is None else replace(work, vcf=vcf),
             folder=store.folder.absolute(),
             session=store.session,
+            run_id=store.run_id,
             n_bytes=None if vcf is None else vcf.stat().st_size,
             header_digest=digest(reader.header_lines),
             provenance=self.provenance,
@@ -146,8 +149,17 @@ class ClusterScorer:
             if work.is_sorted:  # a worker sees one chunk
                 records = in_order(records, reader.name)
             tasks = self._chunks(refs, reader.name, records, work.max_alleles)
+        n_records = 0
         for report in self.cluster.each(tasks):
-            yield self._done(report, total)
+            done = self._done(report, total)
+            n_records += done.tally.n_records
+            yield done
+        if total is not None and n_records != total:
+            raise InputError(
+                f"{reader.name}: {n_records} records were scored, and its sections had {total}: "
+                "the input was changed while it was read, or its index is of another file; make "
+                f"that again: bcftools index -f {reader.name}"
+            )
 
     def rates(self) -> list[dict[str, Any]]:
         """Return what each worker did, as JSON has it: host, process, records, seconds, rate."""

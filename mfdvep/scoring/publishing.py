@@ -102,6 +102,7 @@ class Outputs:
             for use, path in reversed([*files.items()]):  # what is entered last goes first
                 if isinstance(path, Remote):
                     made[use] = stack.enter_context(path.made())
+                    stack.enter_context(self.store.holding())  # asked just before it is sent
             for kind, sink in self._sinks.items():
                 sink.join(self.store.parts(places, kind), made[kind])
             if "index" in files:

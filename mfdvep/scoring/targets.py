@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mfdvep.errors import OutputError
 from mfdvep.files import check_outputs
+from mfdvep.genomics.vcf_index import ENDINGS as INDEX_ENDINGS
 from mfdvep.genomics.vcf_output import index_ending, output_form
 from mfdvep.scoring.chunk_store import ChunkStore
 from mfdvep.storage import AnyPath, Remote
@@ -105,7 +106,7 @@ class Targets:
         vcf = self.files.get("vcf")
         if vcf is None:
             return []
-        places = [vcf.with_name(f"{vcf.name}{ending}") for ending in (".tbi", ".csi")]
+        places = [vcf.with_name(f"{vcf.name}{ending}") for ending in INDEX_ENDINGS]
         index = self.files.get("index")
         return [path for path in places if index is None or not _are_same(path, index)]
 

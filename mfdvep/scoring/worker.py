@@ -92,7 +92,7 @@ class Assignment:
     ----------
     work
         With paths from the root.
-    folder, session
+    folder, session, run_id
         See `ChunkFolder`.
     n_bytes, header_digest
         Of the input, if it is a file that the workers read.
@@ -103,13 +103,14 @@ class Assignment:
     work: Work
     folder: AnyPath
     session: str
+    run_id: str
     n_bytes: int | None
     header_digest: str
     provenance: dict[str, Any]
 
     def check(self) -> None:
         """Raise an MfdvepError unless folder and input are those of who started the run."""
-        if not ChunkFolder(self.folder, self.session).is_at_work():
+        if not ChunkFolder(self.folder, self.session, self.run_id).is_at_work():
             raise ClusterError(
                 f"{self.folder} is not the folder where the run was started; give -o on a file "
                 "system that all workers share, or on object storage"
@@ -191,7 +192,7 @@ def do_chunk(refs: Refs, records: Sequence[Record], number: int, name: str) -> R
 def _do(refs: Refs, records: Iterable[Record], name: str, *, first: int) -> Report:
     began = time.monotonic()
     scorer, assignment = _scorer_of(refs), _assignment(refs[1])
-    store = ChunkFolder(assignment.folder, assignment.session)
+    store = ChunkFolder(assignment.folder, assignment.session, assignment.run_id)
     places: list[Place] = []
     tally, n_resumed = Tally.empty(), 0
     with (

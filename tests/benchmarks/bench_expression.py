@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from mfdvep.expression.calibration import read_calibration
-from mfdvep.expression.genes import Tss
+from mfdvep.expression.genes import GeneList, Tss
 from mfdvep.expression.model import load_expression_model
 from mfdvep.expression.predicted import MarkPredictor
 from mfdvep.expression.variants.pairs import GeneEffects
@@ -79,7 +79,7 @@ def test_sites_near_genes(real_data, tmp_path, capsys, end):
             GenesInReach(genes, genome),
             tmp_path / "out.vcf.gz",
             table=tmp_path / "out.parquet",
-            sources=Sources(table, calibration),
+            sources=Sources(GeneList(str(table), tuple(genes), len(genes), (), 0), calibration),
             regions=Regions.parse([REGION.format(end=end)]),
         )
         seconds = clock(device) - began

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute
 import torch
 from conftest import SMALL_TRACKS
 from oracles.free_scorer import FreeScorer
@@ -26,6 +28,7 @@ import mfdvep.cli.score
 from mfdvep.cli.main import main
 from mfdvep.scoring import check, pipeline  # noqa: F401  # so that no child has to import them
 
+pa.array([0]).to_numpy()  # here, so that no child does: it imports pandas where there is one
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
 _WRITING = os.O_WRONLY | os.O_RDWR
 

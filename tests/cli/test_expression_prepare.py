@@ -65,6 +65,16 @@ def test_a_refusal_is_one_line_and_leaves_no_file(run, folder):
     assert not [p for p in folder.iterdir() if "parquet" in p.name]
 
 
+@pytest.mark.parametrize("at", range(4))
+def test_what_cannot_be_a_stream(run, folder, at):
+    words = [*INPUTS, "p.parquet"]
+    words[at] = "-"
+    code, out, err = run("expression", "prepare", *words[:3], "-o", words[3])
+    assert (code, out) == (2, "")
+    assert "- is no file, and this cannot be a stream; give a file" in err
+    assert not (folder / "-").exists()
+
+
 def test_an_output_that_is_an_input_is_refused_before_any_work(run, folder):
     peaks = "peaks/sim-A.H3K4me3.bed.gz"
     code, _, err = run("expression", "prepare", *INPUTS, "-o", peaks, "--force")

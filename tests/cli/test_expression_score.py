@@ -6,18 +6,18 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-
-from mfdvep.expression.calibration import write_calibration
-from mfdvep.expression.model import save_expression_model
-from mfdvep.files import sha256
-from mfdvep.model.checkpoint import save_model
-from tests.expression.variants.worlds import (
+from expression.variants.worlds import (
     CELLS,
     calibration,
     expression_model,
     mfd_model,
     write_world,
 )
+
+from mfdvep.expression.calibration import write_calibration
+from mfdvep.expression.model import save_expression_model
+from mfdvep.files import sha256
+from mfdvep.model.checkpoint import save_model
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +34,11 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def score(run, files, tmp_path):
-    def call(*options, output="out.vcf.gz"):
+    def call(*options, output="out.vcf.gz", vcf=files / "in.vcf"):
         given = ["-f", "genome.fa", "--genes", "genes.tsv", "-m", "mfd", "--expression", "head"]
         named = [str(files / word) if (files / word).exists() else word for word in given]
         return run(
-            "expression", "score", str(files / "in.vcf"), *named, "-o", str(tmp_path / output),
+            "expression", "score", str(vcf), *named, "-o", str(tmp_path / output),
             "--device", "cpu", *map(str, options),
         )  # fmt: skip
 
@@ -50,7 +50,7 @@ def test_as_typed(score, tmp_path):
     assert (code, out) == (0, "")
     assert "12 records, 15 alleles: OK 9, NO_ALT 1" in err
     assert "7 alleles in reach of a gene, 2 of none; 8 pairs of an allele and a gene" in err
-    assert "5 genes: 3 reached, 1 on no contig of the FASTA" in err
+    assert "6 genes read, 1 came again, 0 of other biotypes; of 5: 3 reached, 1 on no" in err
     record = json.loads((tmp_path / "out.stats.json").read_text())
     assert record["provenance"]["command"].startswith("mfdvep expression score ")
     assert record["provenance"]["cells"] == ["HepG2"]
@@ -77,6 +77,39 @@ def test_where_narrows_the_tracks(score, tmp_path):
     assert code == 0
     provenance = json.loads((tmp_path / "out.stats.json").read_text())["provenance"]
     assert len(provenance["tracks"]) == 10
+
+
+def test_both_annotations_in_one_file_in_either_order(run, score, files, tmp_path):
+    def alleles(vcf, output, *options):
+        given = ["-f", files / "genome.fa", "-m", files / "mfd", "--shifts", "1", *options]
+        return run("score", *map(str, [vcf, *given, "-o", tmp_path / output]), "-q")
+
+    def lines(name):
+        return (tmp_path / name).read_text().splitlines()
+
+    def sets(name):
+        """The header, and each record with its INFO, in no order."""
+        header, body = lines(name), [line.split("\t") for line in lines(name) if line[0] != "#"]
+        return (
+            sorted(x for x in header if x.startswith("##") and "Command=" not in x),
+            [[*x[:7], sorted(x[7].split(";")), *x[8:]] for x in body],
+        )
+
+    assert alleles(files / "in.vcf", "a.vcf")[0] == 0
+    assert score("-q", output="ag.vcf", vcf=tmp_path / "a.vcf") == (0, "", "")
+    assert score("-q", output="g.vcf") == (0, "", "")
+    assert alleles(tmp_path / "g.vcf", "ga.vcf")[0] == 0
+    assert sets("ag.vcf") == sets("ga.vcf")
+    info = lines("ag.vcf")[-5].split("\t")[7]
+    keys = ["MFD", "MFD_MAX", "MFD_STATUS", "MFD_GENE", "MFD_GENE_STATUS"]
+    assert [info.count(f";{key}=") for key in keys] == [1] * 5
+    for again in (score("-q", output="x.vcf", vcf=tmp_path / "ga.vcf"),
+                  alleles(tmp_path / "ag.vcf", "x.vcf")):  # fmt: skip
+        assert again[0] == 1
+        assert "annotated already" in again[2]
+    assert score("-q", "--replace", output="gag.vcf", vcf=tmp_path / "ga.vcf")[0] == 0
+    assert alleles(tmp_path / "ag.vcf", "aga.vcf", "--replace")[0] == 0
+    assert sets("gag.vcf") == sets("aga.vcf") == sets("ga.vcf")
 
 
 def test_a_calibration_of_another_model(score, tmp_path):

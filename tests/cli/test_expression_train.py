@@ -58,7 +58,7 @@ def test_train_refuses_before_any_work(profiles, tmp_path):
     (tmp_path / "head").mkdir()
     done = run("train", profiles, "-o", tmp_path / "head")
     assert "exists already" in str(done.exception)
-    done = run("train", profiles, "-o", tmp_path / "other", "--cells", "K562")
+    done = run("train", profiles, "-o", tmp_path / "other", "--cells", " K562,")
     assert "the profiles have sim-A, sim-B" in str(done.exception)
     assert not (tmp_path / "other").exists()
 

@@ -15,6 +15,8 @@ from mfdvep.expression.calibration import (
     read_calibration,
     write_calibration,
 )
+from mfdvep.expression.model import load_expression_model
+from mfdvep.model.checkpoint import DEFAULT_MODEL, EXPRESSION, model_folder, read_config
 
 CELLS, MARKS = ("A", "B"), ("one", "two", "three")
 SHAPE = (len(CELLS), len(MARKS))
@@ -105,6 +107,17 @@ def test_what_is_refused(tmp_path):
         found.signal(probability[:, :, :2])
     with pytest.raises(OutputError, match="cannot write"):
         write_calibration(found, tmp_path / "missing" / "c.json")
+
+
+def test_the_bundled_calibration_is_of_the_bundled_models():
+    expression = load_expression_model("simplechrome4")
+    found = read_calibration(model_folder("simplechrome4", EXPRESSION) / "calibration.json")
+    config = read_config(model_folder(DEFAULT_MODEL))
+    assert found.provenance["model"]["sha256"] == config["sha256"]["model.safetensors"]
+    assert (found.cells, found.marks) == (expression.cells, expression.marks)
+    fitted = found.provenance["contigs"]["fitted"]
+    assert not {"chr20", "chr21", "chr1"} & fitted.keys()  # the model's own test and validation
+    assert sum(fitted.values()) == found.provenance["genes"]["fitted"] == 345
 
 
 @pytest.mark.parametrize("damage", ["format", "knots", "fall", "text", "missing"])

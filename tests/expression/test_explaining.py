@@ -123,6 +123,20 @@ def test_a_named_gene_has_its_contributions_in_each_cell(model, profiles):
     assert found.completeness["largest"] < 1e-3
 
 
+def test_splits_are_those_of_the_models_training(model, profiles):
+    genes = [replace(gene, chrom=f"chr{1 + i // 20}") for i, gene in enumerate(profiles.genes)]
+    split = {"validation": [], "test": ["2"], "left_out": ["chr3"]}
+    trained = ExpressionModel(
+        Linear(), cells=CELLS, marks=MARKS, target="label", scale=Scale(SD), about={"split": split}
+    )
+    others = replace(profiles, genes=tuple(genes), split=np.array(["test"] * N))
+    found = explain(trained, others, genes=["ENSG3", "ENSG25", "ENSG45"], cells=["one"], n_steps=8)
+    assert [one.split for one in found.genes] == ["train", "test", "left_out"]
+    assert found.roles[0].n_genes == 20
+    with pytest.raises(InputError, match="0 genes that were validation in the model's training"):
+        explain(trained, others, genes=[], split="validation")
+
+
 def test_profiles_with_marks_in_another_order_say_the_same(model, profiles):
     order = [2, 0, 1]
     turned = replace(
@@ -150,6 +164,8 @@ def test_genes_that_are_not_there_or_not_one_are_refused(profiles):
         find_genes(profiles, ["G0"])
     with pytest.raises(InputError, match="gene 'ENSG999': not in the profiles; nearest: ENSG9"):
         find_genes(profiles, ["ENSG999"])
+    with pytest.raises(InputError, match=r"'xyz': not in the profiles; they have: [EG]"):
+        find_genes(profiles, ["xyz"])
 
 
 def test_cells_that_are_not_in_both_are_refused(model, profiles):
@@ -161,7 +177,7 @@ def test_cells_that_are_not_in_both_are_refused(model, profiles):
 
 
 def test_a_split_of_few_genes_is_refused(model, profiles):
-    with pytest.raises(InputError, match="5 validation genes; averages need 10"):
+    with pytest.raises(InputError, match=r"5 genes that were validation .*; averages need 10"):
         explain(model, profiles, genes=[], split="validation")
 
 

@@ -87,6 +87,12 @@ def test_a_gene_of_a_gtf_without_a_strand_is_named(tmp_path):
         read_genes(write(tmp_path, gtf_line(1, 9, ".", "ENSG1.4")))
 
 
+@pytest.mark.parametrize("header", ["chr1\t5", "chromosome\tstart\tstrand\tid", ""])
+def test_a_table_with_other_names_is_told_what_is_expected(tmp_path, header):
+    with pytest.raises(InputError, match=r"no column chrom, tss, .*gene_id; expected a first line"):
+        read_genes(write(tmp_path, f"{header}\n"))
+
+
 def test_what_is_neither_is_refused(tmp_path):
     with pytest.raises(InputError, match="expected the 9 of GTF"):
-        read_genes(write(tmp_path, "chr1\t5\n"))
+        read_genes(write(tmp_path, "#VCF\nchr1\t5\n"))

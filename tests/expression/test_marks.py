@@ -120,9 +120,11 @@ def test_an_empty_bed_says_nothing(tmp_path):
     assert found.lengths == {}
 
 
-def test_a_negative_bigwig_is_refused(tmp_path):
-    path = bigwig(tmp_path, [("chr1", 12_000, 12_100, -1.0)])
-    with pytest.raises(InputError, match=r"negative signal on chr1; .* not its logarithm"):
+@pytest.mark.parametrize("value", [-1.0, float("inf")])
+def test_a_bigwig_whose_signal_is_none_is_refused(tmp_path, value):
+    # the mean of its bin is above 0
+    path = bigwig(tmp_path, [("chr1", 12_000, 12_001, value), ("chr1", 12_001, 12_100, 3.0)])
+    with pytest.raises(InputError, match=rf"a signal of {value:g} on chr1; .* not its logarithm"):
         read_mark(path, PLACES)
 
 

@@ -206,6 +206,27 @@ def test_one_class_in_a_split_is_refused(tmp_path):
         prepare(tmp_path)
 
 
+def test_one_class_among_genes_left_out_is_kept(tmp_path):
+    # such as chrY in cells of a woman
+    write(tmp_path, expression={**EXPRESSION, "ENSG5": (0, 0), "ENSG6": (0, 0)})
+    made = prepare(tmp_path, PrepareOptions(contigs={"test": ["chr2"], "left_out": ["chr3"]}))
+    assert made.provenance["counts"]["labels"]["K562"]["left_out"] == [0, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (PrepareOptions(contigs={"test": ["chr9"]}), "test contig chr9: no gene lies there"),
+        (replace(OPTIONS, expression_column="x_{cell}"), "no column 'x_K562' for cell K562"),
+    ],
+)
+def test_options_are_checked_before_marks_are_read(tmp_path, options, message):
+    write(tmp_path)
+    (tmp_path / "peaks.bed").write_text("not a BED\n")
+    with pytest.raises(InputError, match=message):
+        prepare(tmp_path, options)
+
+
 def test_a_cell_without_known_training_genes_is_refused(tmp_path):
     write(tmp_path, expression={**EXPRESSION, "ENSG1": ("", 5), "ENSG2": ("NA", 1)})
     with pytest.raises(InputError, match="K562: no training gene has a known expression"):

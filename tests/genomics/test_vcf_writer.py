@@ -17,6 +17,7 @@ from mfdvep.errors import InputError, OutputError
 from mfdvep.genomics.bgzf import END_BLOCK
 from mfdvep.genomics.header import annotated_header
 from mfdvep.genomics.info import escape_info, format_float
+from mfdvep.genomics.own import ALLELES, GENES
 from mfdvep.genomics.vcf import Record, open_vcf
 from mfdvep.genomics.vcf_output import VcfOutput, index_ending, write_index
 
@@ -280,3 +281,43 @@ def test_format_float(number, text):
 def test_escape_info(text, escaped):
     assert escape_info(text) == escaped
     assert unquote(escaped) == text
+
+
+ALLELE_LINES = ["##mfdvepVersion=0", "##mfdvepModel=<ID=a>", OURS[0]]
+GENE_LINES = [
+    "##mfdvepGeneVersion=0",
+    "##mfdvepGeneModel=<ID=a>",
+    '##INFO=<ID=MFD_GENE,Number=.,Type=String,Description="mfdvep: d">',
+]
+
+
+@pytest.mark.parametrize("name", ["o.vcf", "o.bcf"])
+@pytest.mark.parametrize(
+    ("own", "new", "other", "key", "kept"),
+    [
+        (GENES, GENE_LINES, ALLELE_LINES, "MFD_GENE", "MFD"),
+        (ALLELES, ALLELE_LINES, GENE_LINES, "MFD", "MFD_GENE"),
+    ],
+)
+def test_annotations_of_two_kinds_lie_side_by_side(tmp_path, name, own, new, other, key, kept):
+    first, second, third = (tmp_path / f"{i}.{name}" for i in range(3))
+    other_own = ALLELES if own is GENES else GENES
+    lines = [*HEADER[:-1], COLUMNS]
+    annotate(first, [f"{LINE}AC=1"], lines, other, [(kept, "x")], own=other_own)
+
+    def again(source, out, value, **how):
+        with open_vcf(source) as reader, tempfile.TemporaryDirectory() as folder:
+            output = VcfOutput(out, reader.header_lines, new, folder=Path(folder), own=own, **how)
+            output.write(Path(folder) / "part", [(r, [(key, value)]) for r in reader])
+            output.join([Path(folder) / "part"], out)
+
+    again(first, second, "y")
+    with pytest.raises(InputError, match=f"declares INFO {key}: .* by {own.command} out"):
+        again(second, third, "z")
+    again(second, third, "z", replace=True)
+    for path, value in ((second, "y"), (third, "z")):
+        with open_vcf(path) as reader:
+            ours = [line for line in reader.header_lines if "mfdvep" in line]
+            infos = [record.line.split("\t")[7] for record in reader]
+        assert sorted(ours) == sorted([*other, *new])
+        assert infos == [f"AC=1;{kept}=x;{key}={value}"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
 
+import pysam
 import pytest
 from conftest import make_model, write_fasta
 from scoring.clustered import (
@@ -150,6 +151,30 @@ def test_a_link_to_the_genome_with_its_index_beside_the_link(folder, here, tmp_p
     assert summary.records == N_CHUNKS * PER_CHUNK
 
 
+def test_an_input_that_is_changed_while_it_is_read(folder, here):
+    """One line fewer, and every other where it was."""
+    body = list(map(line, positions()))
+    gone, longer = body[40], body[41].split("\t")
+    longer[2] += "x" * len(gone)
+    changed = [*body[:40], "\t".join(longer), *body[42:]]
+    task, seen = here.task, []
+
+    def after_counting(function):
+        seen.append(function.__name__)
+        if function.__name__ == "do_section":
+            (folder / "in.vcf").write_text(HEADER + "".join(changed))
+            pysam.tabix_compress(str(folder / "in.vcf"), str(folder / "in.vcf.gz"), force=True)
+        return task(function)
+
+    here.task = after_counting
+    with Genome(folder / "g.fa") as genome:
+        scorer = ClusterScorer(here, make_model(), genome, **OPTIONS)
+        with pytest.raises(InputError, match=r"159 records were scored.* had 160: .*changed"):
+            score_vcf(folder / "in.vcf.gz", scorer, **outputs(folder / "b"))
+    assert seen == ["count", "do_section"]
+    assert [path.name for path in (folder / "b").iterdir()] == ["o.vcf.gz.parts"]
+
+
 def test_a_worker_that_comes_later_and_would_compute_in_another_way(folder, here):
     with Genome(folder / "g.fa") as genome:
         scorer = ClusterScorer(here, make_model(), genome, **OPTIONS)
@@ -281,6 +306,7 @@ def test_a_worker_has_to_have_the_folder_and_the_input(folder, tmp_path):
             work=work,
             folder=store.folder,
             session=store.session,
+            run_id=store.run_id,
             n_bytes=vcf.stat().st_size,
             header_digest=digest(HEADER.splitlines()),
             provenance={},

@@ -86,6 +86,9 @@ def test_signs_and_areas_of_a_known_rule():
 
 def test_one_contig_alone_and_none():
     assert measure(*made(), chroms=["chr20"])["pairs"] == 20
+    assert measure(*made(), within=100)["pairs"] == 40
+    with pytest.raises(InputError, match="no eQTL is in reach"):
+        measure(*made(), within=99)
     with pytest.raises(InputError, match="no eQTL is in reach of its own gene"):
         measure(*made(), chroms=["chr3"])
 
@@ -141,7 +144,7 @@ def test_the_journey(folder):
     table(folder / "eqtls.parquet", [(int(line[1]), 0.5) for line in lines])
     table(folder / "near.parquet", [(int(line[1]) + 3, 0.1) for line in lines])
     header = ["##fileformat=VCFv4.3", "##contig=<ID=chr20>",
-              '##INFO=<ID=LABEL,Number=1,Type=Integer,Description="x">',
+              '##INFO=<ID=LABEL,Number=A,Type=Integer,Description="x">',
               '##INFO=<ID=MATCH,Number=.,Type=String,Description="x">',
               "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"]  # fmt: skip
     body = [f"chr20\t{int(at) + 3}\t.\tA\tC\t.\t.\tLABEL=0;MATCH=chr20_{at}_A_C"

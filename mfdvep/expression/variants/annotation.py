@@ -1,4 +1,4 @@
-"""What the annotated VCF says of genes: the INFO key MFD_GENE, its header lines, its values."""
+"""What the annotated VCF says of genes: the INFO keys MFD_GENE*, header lines, values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mfdvep.expression.variants.readout import BASELINE, NEAR
 from mfdvep.genomics.header import OWN
 from mfdvep.genomics.info import escape_info, format_float
 from mfdvep.genomics.sequences import WINDOW_BASES
-from mfdvep.scoring.annotation import STATUS_LINE, direction, quoted, run_lines
+from mfdvep.scoring.annotation import direction, quoted, run_lines, status_line
 
-KEY = "MFD_GENE"
+KEY, STATUS_KEY = "MFD_GENE", "MFD_GENE_STATUS"
 # bcftools +split-vep refuses a key without a field of the last name, see scoring.annotation
 FORMAT = "ALLELE|GENE|GENE_NAME|DISTANCE|CELL|COMBINED|BIOLOGICAL|TECHNICAL|H3K4ME3|Consequence"
 TARGETS = {
@@ -37,21 +37,22 @@ def header_lines(provenance: dict[str, Any]) -> list[str]:
     model, genes = p["expression_model"], p["genes"]
     strands = "both strands" if p["strand"] == "both" else f"the {p['strand']} strand"
     return [
-        *run_lines(p),
-        f'##mfdvepExpressionModel=<ID=expression,Name="{quoted(model["name"])}",'
+        *run_lines(p, of="Gene"),
+        f'##mfdvepGeneExpressionModel=<ID=expression,Name="{quoted(model["name"])}",'
         f"SHA256={model['sha256']},Target={p['target']}>",
-        f'##mfdvepMarkCalibration=<ID=calibration,File="{quoted(p["calibration"]["file"])}",'
+        f'##mfdvepGeneMarkCalibration=<ID=calibration,File="{quoted(p["calibration"]["file"])}",'
         f"Digest={p['calibration']['digest']}>",
-        f'##mfdvepGenes=<ID=genes,File="{quoted(genes["file"])}",SHA256={genes["sha256"]}>',
+        f'##mfdvepGeneList=<ID=genes,File="{quoted(genes["file"])}",SHA256={genes["sha256"]}>',
         f'##INFO=<ID={KEY},Number=.,Type=String,Description="{OWN}what each ALT changes of each '
         f"gene in reach, a cell; in reach is an ALT in one of the {WINDOW_BASES}-base windows "
         f"round the bins of TSS +-{REACH // 1000} kb. COMBINED, BIOLOGICAL and TECHNICAL are ALT "
         f"minus REF of {TARGETS[p['target']]}, read off predicted marks averaged over {strands}, "
         f"by a head trained on observed marks; H3K4ME3 is the combined change of the predicted "
         f"probability of {BASELINE} within {NEAR} bases of the TSS. DISTANCE is ALT minus TSS in "
-        "the gene's direction, negative upstream. Consequence is gain where COMBINED is above 0, "
-        f'loss below. Format: {FORMAT}">',
-        STATUS_LINE,
+        "the gene's direction, negative upstream. All numbers are . of a gene whose bins pass an "
+        "end of the contig, or most of whose bases are N. Consequence is gain where COMBINED is "
+        f'above 0, loss below. Format: {FORMAT}">',
+        status_line(STATUS_KEY),
     ]
 
 
@@ -63,7 +64,7 @@ def info_values(batch: GeneBatch) -> list[list[tuple[str, str]]]:
         own = list(group)
         listed = [entry for i in own for row in pairs_of[i] for entry in _entries(batch, row)]
         values = [(KEY, ",".join(listed))] if listed else []
-        values.append(("MFD_STATUS", ",".join(batch.status[i] for i in own)))
+        values.append((STATUS_KEY, ",".join(batch.status[i] for i in own)))
         found.append(values)
     return found
 

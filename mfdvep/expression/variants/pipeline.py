@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mfdvep import __version__
 from mfdvep.errors import OutputError
+from mfdvep.expression.genes import GeneList
 from mfdvep.expression.variants.annotation import header_lines, info_values
 from mfdvep.expression.variants.batches import score_batch
 from mfdvep.expression.variants.pairs import GeneEffects
@@ -21,12 +24,13 @@ from mfdvep.expression.variants.report import Counts, run_record
 from mfdvep.expression.variants.table import rows_of, table_writer
 from mfdvep.files import Parts, check_outputs, sha256
 from mfdvep.genomics.bcf import quiet_htslib
+from mfdvep.genomics.own import GENES
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.vcf import open_vcf
+from mfdvep.genomics.vcf_index import ENDINGS as INDEX_ENDINGS
 from mfdvep.genomics.vcf_output import VcfOutput, output_form
 from mfdvep.scoring.guard import check_reference
 from mfdvep.scoring.reading import groups
-from mfdvep.scoring.targets import Targets
 from mfdvep.scoring.windows import AlleleWindows
 
 CHUNK_ALLELES = 512  # some 6,000 windows where each is in reach of one gene
@@ -38,13 +42,15 @@ class Sources:
 
     Attributes
     ----------
-    genes, calibration
-        GTF or table, and JSON.
+    genes
+        As `read_genes` gives them.
+    calibration
+        JSON.
     others
         Further ones that no output may overwrite.
     """
 
-    genes: Path
+    genes: GeneList
     calibration: Path
     others: tuple[Path, ...] = ()
 
@@ -95,7 +101,7 @@ def score_expression(
     regions
         Only records whose REF overlaps them.
     replace
-        Take out an earlier annotation by this tool, which is otherwise refused.
+        Take out an earlier annotation of genes, which is otherwise refused.
     force
         Overwrite outputs.
     command
@@ -108,7 +114,7 @@ def score_expression(
     ------
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
-        annotated already.
+        annotated with genes already.
     ModelError
         The models gave a value that is not finite.
     OutputError
@@ -117,10 +123,10 @@ def score_expression(
     if str(table) == "-":
         raise OutputError("table -: Parquet is no stream; give a file, such as --table OUT.parquet")
     began, n_before = time.monotonic(), effects.n_windows
-    stats, old = stats_path(output), Targets({"vcf": Path(output)}).old_indexes
+    stats, old = stats_path(output), [Path(f"{output}{ending}") for ending in INDEX_ENDINGS]
     fasta = effects.genome.path
     inputs = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
-    inputs += [sources.genes, sources.calibration, *sources.others]
+    inputs += [sources.genes.path, sources.calibration, *sources.others]
     outputs = {"output": output, "table": table, "run record": stats}
     outputs |= {f"old {path.suffix} index": path for path in old if path.exists()}
     check_outputs(outputs, inputs, force=force)
@@ -135,7 +141,12 @@ def score_expression(
         parts = stack.enter_context(Parts(output, table, stats))
         folder = Path(stack.enter_context(_folder(Path(output))))
         form = VcfOutput(
-            output, reader.header_lines, header_lines(provenance), folder=folder, replace=replace
+            output,
+            reader.header_lines,
+            header_lines(provenance),
+            folder=folder,
+            own=GENES,
+            replace=replace,
         )
         writer = None
         if table is not None:
@@ -157,7 +168,7 @@ def score_expression(
             "windows": n_windows,
             "windows_per_second": n_windows / seconds,
         }
-        record = run_record(counts, genes, provenance=provenance, timing=timing)
+        record = run_record(counts, sources.genes, genes, provenance=provenance, timing=timing)
         parts.write_text(stats, json.dumps(record, indent=1, allow_nan=False) + "\n")
     for path in old:
         path.unlink(missing_ok=True)
@@ -187,7 +198,7 @@ def run_provenance(
             "digest": read.calibration.digest,
         },
         "reference": effects.genome.record,
-        "genes": {"file": Path(sources.genes).name, "sha256": sha256(sources.genes)},
+        "genes": {"file": Path(sources.genes.path).name, "sha256": sha256(sources.genes.path)},
         "cells": list(read.cells),
         "marks": list(read.marks),
         "tracks": {
@@ -195,6 +206,9 @@ def run_provenance(
             for (cell, mark), rows in effects.predictor.rows.items()
         },
         "strand": effects.strand,
+        "device": effects.predictor.device.type,
+        "batch_size": effects.predictor.batch_size,
+        "torch": torch.__version__,
         "regions": None if regions is None else regions.describe(),
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mfdvep.expression.genes import GeneList
 from mfdvep.expression.variants.batches import GeneBatch
 from mfdvep.expression.variants.reach import GenesInReach
 from mfdvep.genomics.genome import Genome
@@ -69,6 +70,7 @@ class Counts:
 
 def run_record(
     counts: Counts,
+    listed: GeneList,
     genes: GenesInReach,
     *,
     provenance: Mapping[str, Any],
@@ -82,9 +84,9 @@ def run_record(
         "records"; "alleles"; "status", which sums to "alleles"; of the alleles that are OK
         "alleles_with_gene" and "alleles_without_gene", which sum to their number; "pairs" of an
         allele and a gene, and "pairs_by_gene_status", which sums to it; "rows" of the table: pairs
-        x cells, and one an allele that has no pair; "genes" of the list: "n", to which
-        "off_reference", "not_reached" and those of "reached_by_status" sum; "contigs"; and what
-        was given.
+        x cells, and one an allele that has no pair; "genes": "read" from the file, to which
+        "duplicates", "other_biotypes" and "n" sum, and to that "off_reference", "not_reached" and
+        those of "reached_by_status"; "contigs"; and what was given.
     """
     ok = counts.status[VariantStatus.OK]
     n_off = len(genes.off_reference)
@@ -98,6 +100,9 @@ def run_record(
         "pairs_by_gene_status": dict(counts.pairs),
         "rows": counts.rows,
         "genes": {
+            "read": listed.n_read,
+            "duplicates": len(listed.duplicates),
+            "other_biotypes": listed.other_biotypes,
             "n": genes.n_genes,
             "off_reference": n_off,
             "not_reached": genes.n_genes - n_off - len(counts.genes),

@@ -5,6 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import random_bases, write_fasta
+from expression.variants.worlds import (
+    MINUS,
+    N_BASES,
+    PLUS,
+    SHA,
+    HandMadeModel,
+    calibration,
+    effects_on,
+    readout,
+)
 
 from mfdvep.errors import ModelError
 from mfdvep.expression.bins import MARKS
@@ -18,17 +29,6 @@ from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.sequences import WINDOW_BASES, decode, encode, reverse_complement
 from mfdvep.genomics.variants import Variant, VariantStatus
 from mfdvep.scoring.windows import AlleleWindows
-from tests.conftest import random_bases, write_fasta
-from tests.expression.variants.worlds import (
-    MINUS,
-    N_BASES,
-    PLUS,
-    SHA,
-    HandMadeModel,
-    calibration,
-    effects_on,
-    readout,
-)
 
 BASES = random_bases(N_BASES, 11)
 KINDS = ("combined", "biological", "technical")

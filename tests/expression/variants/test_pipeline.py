@@ -13,9 +13,10 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from expression.variants.worlds import BASES, CELLS, HEADER, effects_on, snv, write_world
 
 from mfdvep.errors import InputError, OutputError
-from mfdvep.expression.genes import read_tss
+from mfdvep.expression.genes import read_genes
 from mfdvep.expression.variants import pipeline
 from mfdvep.expression.variants.annotation import FORMAT
 from mfdvep.expression.variants.pairs import NUMBERS
@@ -23,7 +24,6 @@ from mfdvep.expression.variants.pipeline import Sources, score_expression, stats
 from mfdvep.expression.variants.reach import GenesInReach
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.regions import Regions
-from tests.expression.variants.worlds import BASES, CELLS, HEADER, effects_on, snv, write_world
 
 needs_bcftools = pytest.mark.skipif(shutil.which("bcftools") is None, reason="no bcftools")
 STATUS = ["OK", "OK", "OK,OK,SYMBOLIC,STAR", "OK", "OK", "REF_MISMATCH", "NO_ALT", "OK", "OK"]
@@ -49,10 +49,11 @@ def effects(genome):
 @pytest.fixture(scope="module")
 def call(world, genome, effects):
     """Score the world's VCF, or another."""
-    genes = GenesInReach(read_tss(world["genes.tsv"]), genome)
+    listed = read_genes(world["genes.tsv"])
+    genes = GenesInReach(listed.genes, genome)
 
     def run(output: Path, vcf: Path = world["in.vcf"], **options):
-        sources = Sources(world["genes.tsv"], world["genes.tsv"].with_name("none.json"))
+        sources = Sources(listed, world["genes.tsv"].with_name("none.json"))
         return score_expression(vcf, effects, genes, output, sources=sources, **options)
 
     return run
@@ -81,7 +82,7 @@ def test_every_record_once_in_order_and_the_rest_as_it_was(done, world):
     for old, new in zip(before, after, strict=True):
         assert new[7].startswith(f"{old[7]};MFD_")
         assert [*new[:7], old[7], *new[8:]] == old
-    assert [added(fields)["MFD_STATUS"] for fields in after] == STATUS
+    assert [added(fields)["MFD_GENE_STATUS"] for fields in after] == STATUS
 
 
 def test_the_counts_reconcile(done):
@@ -98,6 +99,8 @@ def test_the_counts_reconcile(done):
     assert reached == {"OFF_CONTIG": 1, "OK": 2}
     assert genes["n"] == genes["off_reference"] + genes["not_reached"] + sum(reached.values())
     assert (genes["off_reference"], genes["not_reached"]) == (1, 1)
+    assert genes["read"] == genes["n"] + genes["duplicates"] + genes["other_biotypes"] == 6
+    assert genes["duplicates"] == 1
     n_alone = record["alleles"] - with_gene
     rows = pq.read_metadata(folder / "out.parquet").num_rows
     assert record["rows"] == rows == len(CELLS) * record["pairs"] + n_alone
@@ -166,6 +169,7 @@ def test_duckdb_reads_the_table(done):
     assert about["model"]["sha256"] == "5" * 64
     assert about["expression_model"]["sha256"] == "e" * 64
     assert about["target"] == "label"
+    assert (about["device"], about["batch_size"]) == ("cpu", 64)
     assert about["command"] == "as typed"
     assert len(about["calibration"]["digest"]) == 64
     assert about["reference"]["file"] == "genome.fa"
@@ -197,10 +201,10 @@ def test_the_header_says_how(done):
     text = gzip.decompress((done[0] / "out.vcf.gz").read_bytes()).decode()
     lines = [line for line in text.splitlines() if line.startswith("##mfdvep")]
     assert [line.partition("=")[0] for line in lines] == [
-        f"##mfdvep{what}"
+        f"##mfdvepGene{what}"
         for what in (
             "Version", "Command", "Model", "Reference", "ExpressionModel", "MarkCalibration",
-            "Genes",
+            "List",
         )
     ]  # fmt: skip
     (own,) = [line for line in text.splitlines() if "<ID=MFD_GENE," in line]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import random_bases, write_fasta
 
 from mfdvep.errors import InputError
 from mfdvep.expression.genes import Tss
@@ -11,7 +12,6 @@ from mfdvep.expression.predicted import window_starts_of
 from mfdvep.expression.variants.reach import GenesInReach, distance
 from mfdvep.expression.variants.touched import is_touched
 from mfdvep.genomics.genome import Genome
-from tests.conftest import random_bases, write_fasta
 
 PLUS, MINUS = Tss("P", "", "1", 9000, "+"), Tss("M", "", "1", 14_100, "-")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from expression.variants.worlds import SHA, HandMadeModel, calibration, expression_model
 
 from mfdvep.errors import InputError
 from mfdvep.expression.bins import MARKS
 from mfdvep.expression.variants.readout import Readout
-from tests.expression.variants.worlds import SHA, HandMadeModel, calibration, expression_model
 
 
 def test_a_cell_that_the_model_does_not_have():

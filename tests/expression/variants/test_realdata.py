@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from expression.variants.worlds import calibration
 
-from mfdvep.expression.genes import Tss
+from mfdvep.expression.genes import GeneList, Tss
 from mfdvep.expression.model import load_expression_model
 from mfdvep.expression.predicted import MarkPredictor, gene_windows
 from mfdvep.expression.variants.pairs import GeneEffects
@@ -16,7 +17,6 @@ from mfdvep.expression.variants.readout import Readout
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.regions import Regions
 from mfdvep.model.checkpoint import load_model
-from tests.expression.variants.worlds import calibration
 
 pytestmark = pytest.mark.realdata
 
@@ -38,7 +38,9 @@ def test_sites_of_1000_genomes_near_a_start_site(real_data, tmp_path):
             GenesInReach([SAMD11], genome),
             tmp_path / "out.vcf.gz",
             table=tmp_path / "out.parquet",
-            sources=Sources(tmp_path / "genes", tmp_path / "none"),
+            sources=Sources(
+                GeneList(str(tmp_path / "genes"), (SAMD11,), 1, (), 0), tmp_path / "none"
+            ),
             regions=Regions.parse(["chr1:924500-924600,chr1:980000-980200"]),
         )
         windows = gene_windows(genome, SAMD11)[1]

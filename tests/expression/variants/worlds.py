@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from conftest import make_model, random_bases, write_fasta
 
 from mfdvep.errors import InputError
 from mfdvep.expression.bins import MARKS
@@ -18,7 +20,6 @@ from mfdvep.expression.scaling import Scale
 from mfdvep.expression.variants.pairs import GeneEffects
 from mfdvep.expression.variants.readout import Readout
 from mfdvep.model.tracks import TrackTable
-from tests.conftest import make_model, random_bases, write_fasta
 
 CELLS = ("K562", "HepG2")
 SHA = "5" * 64
@@ -150,7 +151,9 @@ def snv(pos: int, *, chrom: str = "chr1", **options) -> str:
 def write_world(folder: Path) -> dict[str, Path]:
     """Write genome, genes and a VCF with an ALT of many kinds; return their paths."""
     genes = ["chrom\ttss\tstrand\tgene_id\tgene_name"]
-    genes += [f"{g.chrom}\t{g.tss}\t{g.strand}\t{g.id}\t{g.name}" for g in GENES]
+    # one of them again, elsewhere
+    again = replace(GENES[0], chrom="chr2")
+    genes += [f"{g.chrom}\t{g.tss}\t{g.strand}\t{g.id}\t{g.name}" for g in (*GENES, again)]
     (folder / "genes.tsv").write_text("\n".join(genes) + "\n")
     at = BASES[8800]
     lines = [
