@@ -53,7 +53,7 @@ class AlignedModel:
     sha256
         Of the weights.
     about
-        Inputs with their sha256, counts, command, the best epoch.
+        Inputs with their sha256, counts, command, device and precision, the best epoch.
     """
 
     aligner: Aligner

@@ -259,6 +259,8 @@ class AlignTrainer:
         about = {
             "command": self.command,
             "torch": torch.__version__,
+            "device": self.device.type,
+            "precision": "bfloat16" if self._bfloat16 else "float32",
             "inputs": {"images": self._inputs[0],
                        "genetics": self._inputs[1 : 1 + self._n_genetics],
                        "covariates": self._inputs[1 + self._n_genetics :]},

@@ -239,6 +239,9 @@ def test_encoders_and_precision(tmp_path, data, changes):
     trainer = train(tmp_path / "a", images, replace(SMALL, epochs=25, patience=0, **changes))
     lines = (tmp_path / "a" / "log.jsonl").read_text().splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
+    about = load(tmp_path / "a").about
+    assert about["device"] == "cpu"
+    assert about["precision"] == changes.get("precision", "float32")
     n = np.ceil((trainer.splits == "train").sum() / 3)  # people of a batch
     assert losses[0] == pytest.approx(np.log(n), abs=0.05)  # begins by guessing
     assert losses[-1] < losses[0] - 0.03
