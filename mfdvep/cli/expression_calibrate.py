@@ -84,7 +84,11 @@ def expression_calibrate(
     )
     about = {
         "command": as_typed(),
-        "profiles": {"file": profiles.name, "sha256": sha256(profiles)},
+        "profiles": {
+            "file": profiles.name,
+            "sha256": sha256(profiles),
+            "inputs": known.provenance.get("inputs", {}),  # none, if made in Python
+        },
         "gene_table": {"file": genes.name, "sha256": sha256(genes)},
     }
     with Genome(fasta) as genome, progress_bar("marks", "genes", quiet=given["quiet"]) as bar:

@@ -26,8 +26,9 @@ _PATH = click.Path(path_type=Path)
               "is an input.")  # fmt: skip
 @click.option("--latent", type=click.IntRange(min=1), default=10, show_default=True,
               help="Size of the representation.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(min=1), help="Of the autoencoder.")
-@click.option("--head-epochs", type=click.IntRange(min=1), help="Of a head.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Of the autoencoder, "
+              "and as many more as 60 steps take; config.json says how many.")  # fmt: skip
+@click.option("--head-epochs", type=click.IntRange(min=1), help="Of a head; likewise.")
 @click.option("--heads", type=click.IntRange(1, 1000), help="Heads whose mean predicts.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")

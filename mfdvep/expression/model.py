@@ -34,7 +34,7 @@ from mfdvep.model.checkpoint import (
     WEIGHTS,
     check_files,
     config_digest,
-    mismatch,
+    load_weights,
     model_folder,
     read_expression_config,
 )
@@ -217,13 +217,7 @@ def load_expression_model(name_or_folder: str | Path = "simplechrome4") -> Expre
         raise ModelError(
             f"{folder / CONFIG}: describes no model ({type(error).__name__}: {reason}); {REMEDY}"
         ) from error
-    try:
-        state = safetensors.torch.load_file(folder / WEIGHTS)
-    except safetensors.SafetensorError as error:
-        raise ModelError(f"{folder / WEIGHTS}: not readable: {error}; {REMEDY}") from error
-    if difference := mismatch(network.state_dict(), state):
-        raise ModelError(f"{folder / WEIGHTS}: does not fit {CONFIG}: {difference}")
-    network.load_state_dict(state)
+    load_weights(network, folder)
     model.provenance |= {"name": folder.resolve().name, "sha256": config["sha256"][WEIGHTS]}
     return model
 

@@ -98,6 +98,7 @@ def train_model(
         "genes": {split: len(where) for split, where in rows.items()},
         "profiles_rebuilt": _rebuilt(autoencoder, of_split),
         "training": {"seed": seed, **asdict(options), "torch": torch.__version__},
+        "epochs_run": {"autoencoder": len(losses), "heads": [len(log) for log in head_losses]},
     }
     model = ExpressionModel(
         ExpressionNetwork(autoencoder, heads, len(profiles.cells)),

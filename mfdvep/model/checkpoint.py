@@ -24,13 +24,14 @@ from mfdvep.model.tracks import TrackTable
 # what loads torch is imported with weights only, so that tracks are listed at once
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
     from mfdvep.model.mfd import MFDModel
 
 FORMAT = 1
 SEQUENCE, EXPRESSION = "sequence", "expression"
 """Kinds of model: tracks from sequence (`load_model`), expression from marks."""
-_LOADERS = {SEQUENCE: "load_model", EXPRESSION: "load_expression_model"}
+_LOADERS = {SEQUENCE: "load_model", EXPRESSION: "mfdvep expression, or load_expression_model,"}
 DEFAULT_MODEL = "regulome45"
 WEIGHTS, CONFIG, TRACKS = "model.safetensors", "config.json", "tracks.tsv"
 REMEDY = "fetch the model again"
@@ -225,8 +226,6 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
     ModelError
         No such model; a file missing or damaged; another format; weights that do not fit.
     """
-    import safetensors.torch
-
     from mfdvep.model.metadata import MetadataSchema
     from mfdvep.model.mfd import MFDModel
 
@@ -242,20 +241,33 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL) -> MFDModel:
         raise ModelError(
             f"{folder / CONFIG}: describes no model ({type(error).__name__}: {reason}); {REMEDY}"
         ) from error
-    try:
-        state = safetensors.torch.load_file(folder / WEIGHTS)
-    except safetensors.SafetensorError as error:
-        raise ModelError(f"{folder / WEIGHTS}: not readable: {error}; {REMEDY}") from error
-    if difference := mismatch(model.state_dict(), state):
-        raise ModelError(f"{folder / WEIGHTS}: does not fit {CONFIG}: {difference}")
-    model.load_state_dict(state)
+    load_weights(model, folder)
     model.provenance = {"name": folder.resolve().name, "sha256": config["sha256"][WEIGHTS]}
     left_out = set(config.get("about", {}).get("training", {}).get("hold_out", ()))
     model.untrained = tuple(i for i, name in enumerate(model.tracks.names) if name in left_out)
     return model.eval()
 
 
-def mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str | None:
+def load_weights(module: Module, folder: Path) -> None:
+    """Give a network the weights in a model's folder.
+
+    Raises
+    ------
+    ModelError
+        The file is not readable, or its tensors are not the network's.
+    """
+    import safetensors.torch
+
+    try:
+        state = safetensors.torch.load_file(folder / WEIGHTS)
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"{folder / WEIGHTS}: not readable: {error}; {REMEDY}") from error
+    if difference := _mismatch(module.state_dict(), state):
+        raise ModelError(f"{folder / WEIGHTS}: does not fit {CONFIG}: {difference}")
+    module.load_state_dict(state)
+
+
+def _mismatch(expected: dict[str, Tensor], found: dict[str, Tensor]) -> str | None:
     """Return the first tensor, by name, that is not as expected, in words; None if all are."""
     for name in sorted(expected.keys() | found.keys()):
         shapes = [

@@ -164,7 +164,9 @@ def test_a_folder_is_not_replaced_unasked(quick_model, folder):
 
 
 def test_the_two_kinds_of_model_are_told_apart(folder):
-    with pytest.raises(ModelError, match="a model of expression: load_expression_model reads it"):
+    with pytest.raises(
+        ModelError, match="of expression: mfdvep expression, or load_expression_model, reads it"
+    ):
         load_model(folder)
     with pytest.raises(ModelError, match="a model of sequence: load_model reads it"):
         load_expression_model("regulome45")

@@ -6,7 +6,9 @@ All in float64: the differences between alleles are small beside the values.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,6 +87,13 @@ class Readout:
                 f"{fitted['sha256'][:12]}, not {mfd_sha256[:12]}; make one of this model with "
                 "mfdvep expression calibrate, and give it with --calibration"
             )
+        of_both = _digests(calibration.provenance), _digests(expression.about)
+        if all(of_both) and of_both[0].isdisjoint(of_both[1]):
+            warnings.warn(
+                "the model of expression and the calibration are of profiles that have no file in "
+                "common: if their signals are not on one scale, the effects mean nothing",
+                stacklevel=2,
+            )
         self._network = copy.deepcopy(expression.network).double().cpu().eval()
         self._calibrated = [self.marks.index(mark) for mark in calibration.marks]
         self._ordered = [calibration.marks.index(mark) for mark in self.marks]
@@ -118,3 +127,8 @@ class Readout:
             As for `value`.
         """
         return probability[:, NEAR_BINS, :, self._baseline].mean(axis=1)
+
+
+def _digests(record: Mapping[str, Any]) -> set[str]:
+    """Return the SHA-256 of the files that the profiles of a model or calibration are of."""
+    return set(record.get("profiles", {}).get("inputs", {}).values())

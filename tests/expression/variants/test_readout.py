@@ -37,6 +37,16 @@ def test_a_model_without_the_baseline():
         Readout(HandMadeModel(marks=marks), calibration(marks=marks), mfd_sha256=SHA)
 
 
+def test_a_calibration_of_other_profiles():
+    model, maps = HandMadeModel(), calibration()
+    model.about = {"profiles": {"inputs": {"a.bed": "1" * 64, "b.bed": "2" * 64}}}
+    maps.provenance["profiles"] = {"inputs": {"renamed.bed": "1" * 64}}
+    Readout(model, maps, mfd_sha256=SHA)
+    maps.provenance["profiles"] = {"inputs": {"a.bed": "3" * 64}}
+    with pytest.warns(UserWarning, match="no file in common"):
+        Readout(model, maps, mfd_sha256=SHA)
+
+
 def test_marks_in_another_order_are_matched_by_name():
     p = np.random.default_rng(1).uniform(0, 1, (3, 100, 2, 5))
     knots = calibration()

@@ -81,6 +81,7 @@ class HandMadeModel:
         self.cells, self.marks = tuple(cells), tuple(marks)
         self.network = LinearNetwork(len(cells), seed)
         self.provenance = {"name": "by hand", "sha256": "e" * 64}
+        self.about: dict = {}
 
     def cell_number(self, cell: str) -> int:
         if cell not in self.cells:
