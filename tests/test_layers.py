@@ -126,7 +126,7 @@ ROOMS = {
     "pyBigWig": {"expression"},
     "anndata": {"cohort"},
     "ray": {"scoring.worker", "scoring.cluster"},
-    "captum": {"interpret.gradients", "cohort.align.attribution"},
+    "captum": {"interpret.gradients"},
     "safetensors": {"model", "expression.model", "cohort.align.model_folder"},
     "pysam": {"genomics.vcf_output", "genomics.bcf", "genomics.bcf_encoder"},
     "pyfaidx": {"genomics.genome"},

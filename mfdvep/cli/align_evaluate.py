@@ -44,9 +44,10 @@ def align_evaluate(
     """Measure the alignment in FOLDER, of `mfdvep align train`, on people who were held out.
 
     Retrieval: how often a person's own genetics are among the 1, 5 and 10 nearest of the image,
-    and the other way, against pairs at random. Probe: a ridge regression on the image embedding,
-    fitted on few labelled training people and tested on held-out ones, of the embedding before
-    (input, and encoder without training) and after.
+    and the other way, against pairs at random; p is of each measure alone. Probe: a ridge
+    regression on the image embedding, fitted on few labelled training people and tested on held-out
+    ones, of the embedding before (input, and encoder without training) and after: AUROC of a
+    phenotype that is 0 or 1, else correlation.
 
     With other inputs, people whom training did not have are held out, but for relatives.
 
@@ -57,17 +58,13 @@ def align_evaluate(
     from mfdvep.cohort.align.evaluating import SIZES, EvaluationOptions, evaluate
     from mfdvep.cohort.align.held_out import hold_out, read_inputs
     from mfdvep.cohort.align.model_folder import load
-    from mfdvep.cohort.align.reports import (
-        EVALUATION,
-        check_report,
-        evaluation_lines,
-        write_evaluation,
-    )
+    from mfdvep.cohort.align.reports import EVALUATION, evaluation_lines, write_evaluation
+    from mfdvep.folders import check_output
 
     pairs = [_phenotype(text) for text in phenotypes]
     if output is not None:
         apart = [folder, *(Path(file) for file, _ in pairs)]
-        check_report(output, marker=EVALUATION, force=force, apart=apart)
+        check_output(output, marker=EVALUATION, force=force, apart=apart)
     model = load(folder)
     inputs = read_inputs(
         model, images=images, genetics=named(genetics) or None, covariates=covariates

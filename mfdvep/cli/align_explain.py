@@ -35,7 +35,7 @@ def align_explain(
     Integrated gradients of the similarity of each person's own pair, from the mean person on: the
     mean size by column, and by region (the columns REGION|WEIGHT together), with intervals over
     families. And each principal component of the image embedding is regressed on each column with
-    the covariates: p, corrections over all tests, genomic inflation (lambda).
+    the covariates: p, corrections over all tests of a modality, genomic inflation (lambda).
 
     \b
     Example:
@@ -44,15 +44,11 @@ def align_explain(
     from mfdvep.cohort.align.explaining import explain
     from mfdvep.cohort.align.held_out import hold_out, read_inputs
     from mfdvep.cohort.align.model_folder import load
-    from mfdvep.cohort.align.reports import (
-        EXPLANATION,
-        check_report,
-        explanation_lines,
-        write_explanation,
-    )
+    from mfdvep.cohort.align.reports import EXPLANATION, explanation_lines, write_explanation
+    from mfdvep.folders import check_output
 
     if output is not None:
-        check_report(output, marker=EXPLANATION, force=force, apart=[folder])
+        check_output(output, marker=EXPLANATION, force=force, apart=[folder])
     model = load(folder)
     inputs = read_inputs(
         model, images=images, genetics=named(genetics) or None, covariates=covariates

@@ -41,7 +41,7 @@ def named(files: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in files:
         name, equals, file = text.partition("=")
-        if not equals:
+        if not equals or "/" in name:
             name, file = Path(text).name.partition(".")[0], text
         if name in found:
             raise InputError(f"two inputs are named {name!r}; give them names: NAME=FILE")

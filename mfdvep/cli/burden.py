@@ -33,8 +33,9 @@ _UNKNOWN = ("not_in_scores", "other_alleles", "swapped")  # reasons why an ALT h
 @click.option("--tracks", multiple=True, help="A track's name, or a file of names; repeat.")
 @click.option("--over-tracks", type=click.Choice(["mean", "largest"]), default="mean",
               show_default=True, help="How tracks become one weight.")  # fmt: skip
-@click.option("--maf-max", type=click.FloatRange(0, 0.5), default=0.01, show_default=True,
-              help="Largest minor allele frequency of an ALT that counts.")  # fmt: skip
+@click.option("--maf-max", type=click.FloatRange(0, 0.5, min_open=True), default=0.01,
+              show_default=True, help="Largest minor allele frequency of an ALT that "
+              "counts.")  # fmt: skip
 @click.option("--maf-key", metavar="KEY", help="INFO key with the ALT's frequency, such as AF.  "
               "[default: among the people's called alleles]")  # fmt: skip
 @click.option("--field", type=click.Choice(["auto", "GT", "DS", "GP"]), default="auto",
@@ -139,6 +140,11 @@ def _show(output: Path, stats: dict[str, Any]) -> None:
         lines.append(
             f"note: {unknown:,} of {n_inside:,} ALTs in regions are not in the scores; are both of "
             "one assembly? -f GENOME checks it"
+        )
+    if of_used["repeated"]:
+        lines.append(
+            f"note: {of_used['repeated']:,} ALTs that count are the event of another line, and "
+            "their dosages add up; bcftools norm --rm-dup exact leaves one"
         )
     if of_used["alt_is_major"]:
         lines.append(

@@ -27,7 +27,7 @@ class BurdenOptions:
     upstream, downstream
         Bases added to genes, see `read_regions`.
     maf_max
-        Largest minor allele frequency of an ALT that counts, 0 to .5.
+        Largest minor allele frequency of an ALT that counts, above 0, to .5.
     maf_key
         INFO key with the ALT's frequency; None: among the people's called alleles.
     field
@@ -59,8 +59,8 @@ class BurdenOptions:
     model: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.maf_max <= 0.5:
-            raise InputError(f"largest MAF {self.maf_max}: expected 0 to 0.5")
+        if not 0 < self.maf_max <= 0.5:
+            raise InputError(f"largest MAF {self.maf_max}: expected above 0, to 0.5")
         if self.over_tracks not in OVER_TRACKS:
             raise InputError(f"over tracks {self.over_tracks!r}: expected {', '.join(OVER_TRACKS)}")
         if self.field not in ("auto", *FIELDS):

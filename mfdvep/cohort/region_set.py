@@ -35,25 +35,20 @@ class RegionSet:
     ----------
     names
         In the order of the file.
-    contigs
-        Of each region: the contigs of its stretches, without "chr".
     starts
-        Of each region: 0-based start of its first stretch.
+        Of each region: contig of its stretches, without "chr" -> 0-based start of the first there.
     """
 
     def __init__(self, parts: Iterable[Part]) -> None:
         number: dict[str, int] = {}
-        self.contigs: list[frozenset[str]] = []
-        self.starts: list[int] = []
+        self.starts: list[dict[str, int]] = []
         edges: dict[str, list[tuple[int, int, int]]] = {}
         for part in parts:
             contig = bare(part.chrom)
             i = number.setdefault(part.name, len(number))
-            if i == len(self.contigs):
-                self.contigs.append(frozenset())
-                self.starts.append(part.start)
-            self.contigs[i] |= {contig}
-            self.starts[i] = min(self.starts[i], part.start)
+            if i == len(self.starts):
+                self.starts.append({})
+            self.starts[i][contig] = min(self.starts[i].get(contig, part.start), part.start)
             if part.start < part.end:
                 edges.setdefault(contig, []).extend([(part.start, 1, i), (part.end, -1, i)])
         self.names = tuple(number)

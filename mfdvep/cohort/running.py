@@ -22,7 +22,7 @@ from mfdvep.cohort.spelling import Speller
 from mfdvep.cohort.variant_table import VariantTable
 from mfdvep.cohort.weighting import Weighting, parse_weightings
 from mfdvep.errors import InputError
-from mfdvep.files import Parts, check_outputs
+from mfdvep.files import Parts, check_outputs, sha256
 from mfdvep.folders import writing
 from mfdvep.genomics.genome import Genome
 from mfdvep.genomics.genotypes import Genotypes
@@ -140,14 +140,14 @@ def burden(
 
             tally = reading.run(note, progress)
         _check_tally(tally, options, str(cohort), str(scores))
-        kept = [i for i in range(len(named)) if named.contigs[i] & tally.contigs]
+        kept = [i for i in range(len(named)) if named.starts[i].keys() & tally.contigs]
         burdens = Burdens(people.ids, tuple(kept), named, weightings, sums)
         record = {
             "mfdvep": __version__,
             "command": command,
             "cohort": {"file": Path(cohort).name, "field": genotypes.field},
             "scores": {"file": Path(scores).name, **file.provenance},
-            "regions_file": Path(regions).name,
+            "regions": {"file": Path(regions).name, "sha256": sha256(regions)},
             "options": options.record(weightings, len(tracks)),
         }
         counts = {

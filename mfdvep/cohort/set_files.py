@@ -118,7 +118,7 @@ class SetFiles:
         for (region, contig), members in sorted(self._members.items()):
             name = self._regions.names[region]
             name = name if of_region[region] == 1 else f"{name}.{contig}"
-            yield name, (contig, self._regions.starts[region]), members
+            yield name, (contig, self._regions.starts[region][contig]), members
 
 
 def regenie_files(prefix: Path, weightings: Sequence[Weighting]) -> list[Path]:

@@ -64,13 +64,17 @@ class Genotypes:
         if unknown := sorted(set(self.people) - set(self.all_people)):
             raise InputError(f"{self.path}: no person {unknown[0]!r} ({len(unknown)} are unknown)")
         taken = set(self.people)
-        in_file = [person for person in self.all_people if person in taken]
-        row_of = {person: row for row, person in enumerate(in_file)}
+        decoded = [person for person in self.all_people if person in taken]
+        if any("," in person or person.startswith(("^", "-")) for person in decoded):
+            # which htslib would take for other people: all but those, or none
+            decoded = list(self.all_people)
+        row_of = {person: row for row, person in enumerate(decoded)}
         rows = np.array([row_of[person] for person in self.people], dtype=np.int64)
-        self._rows = None if np.array_equal(rows, np.arange(len(in_file))) else rows
+        self._n_decoded = len(decoded)
+        self._rows = None if np.array_equal(rows, np.arange(len(decoded))) else rows
         try:
-            whole = len(in_file) == len(self.all_people)
-            self._file = cyvcf2.VCF(self.path, samples=None if whole else in_file)
+            whole = len(decoded) == len(self.all_people)
+            self._file = cyvcf2.VCF(self.path, samples=None if whole else decoded)
         except Exception as error:  # cyvcf2 has no class of its own
             raise InputError(f"{self.path}: htslib cannot open it: {error}") from error
 
@@ -83,7 +87,7 @@ class Genotypes:
         while True:
             try:
                 native = next(records)
-                record = CohortRecord(native, self.field, self._rows, len(self.people), self.path)
+                record = CohortRecord(native, self.field, self._rows, self._n_decoded, self.path)
             except StopIteration:
                 break
             except Exception as error:
@@ -133,10 +137,10 @@ class CohortRecord:
     """
 
     def __init__(
-        self, record: Any, field: str, rows: np.ndarray | None, n_people: int, path: str
+        self, record: Any, field: str, rows: np.ndarray | None, n_decoded: int, path: str
     ) -> None:
         self._record, self._field, self._rows = record, field, rows
-        self._n_people, self._path = n_people, path
+        self._n_decoded, self._path = n_decoded, path
         self.chrom: str = record.CHROM
         self.pos: int = record.POS
         self.id: str = record.ID or ""
@@ -196,12 +200,14 @@ class CohortRecord:
         Raises
         ------
         InputError
-            DS beyond 0 to 2 or of another number of ALTs; GP that do not sum to 1.
+            DS beyond 0 to 2 or of another number of ALTs; GP of another number of genotypes, or
+            that do not sum to 1.
         """
         if self._values is None:
             self._values = self._read()
-        if self._field == "DS" and self._values.shape[1] != len(self.alts):
-            raise self._wrong(f"{self._values.shape[1]} values of DS for {len(self.alts)} ALTs")
+        expected = {"DS": (len(self.alts),), "GP": (2, 3)}.get(self._field)
+        if expected and (n_values := self._values.shape[1]) not in expected:
+            raise self._wrong(f"{n_values} values of {self._field} for {len(self.alts)} ALTs")
         try:
             return OF_FIELD[self._field](self._values, allele)
         except ValueError as error:
@@ -213,9 +219,14 @@ class CohortRecord:
             values = self._record.genotype.array()
         else:
             values = self._record.format(self._field)
-        if values is None or len(values) != self._n_people or values.dtype.kind not in "if":
+        if values is None or len(values) != self._n_decoded or values.dtype.kind not in "if":
             raise self._wrong(f"{self._field} cannot be read; is it numbers in the header?")
-        return values if self._rows is None else values[self._rows]
+        if self._rows is not None:
+            values = values[self._rows]
+        if values.shape[1] == 1 and self._field != "GT" and np.isnan(values).all():
+            # "." of everybody: not as many as there are ALTs or genotypes
+            return np.full((len(values), len(self.alts) if self._field == "DS" else 2), np.nan)
+        return values
 
     def _wrong(self, what: str) -> InputError:
         return InputError(f"{self._path}: {self.chrom}:{self.pos}: {what}")

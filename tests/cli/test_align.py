@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from cohort.align.made import make_cohort, write_burdens, write_inputs
 
+from mfdvep.cli.align_options import named
+from mfdvep.files import sha256
+
 SMALL = ["--epochs", "8", "--width", "8", "--hidden", "16", "--projection", "16", "--batch", "64",
          "--learning-rate", "3e-3", "-q"]  # fmt: skip
 
@@ -59,6 +62,14 @@ def test_the_whole_way(tmp_path, data, run, trained):
     assert len(found) == 8
     assert all(float(r["null_low"]) <= float(r["null_95"]) <= float(r["null_999"]) for r in found)
     assert len(rows(tmp_path / "evaluation" / "probe_differences.tsv")) == 4
+    about = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
+    weights = trained / "model" / "model.safetensors"
+    assert about["model"]["sha256"] == sha256(weights)
+    assert [own["name"] for own in about["inputs"]] == ["embeddings", "burdens", "covariates"]
+    assert about["inputs"][0]["iid_sha256"] == sha256(data / "embeddings.iid.txt")
+    assert about["options"]["phenotypes"][1] == {
+        "file": "phenotypes.tsv", "column": "case", "sha256": sha256(data / "phenotypes.tsv")
+    }  # fmt: skip
     code, out, err = run("align", "explain", str(trained), "-o", str(tmp_path / "why"), "-q")
     assert code == 0, err
     assert "burdens: region" in out
@@ -102,13 +113,22 @@ def test_two_modalities_of_which_some_lack_one(tmp_path, data, run):
 
 def test_other_genetics_of_the_same_people(tmp_path, data, run, trained):
     code, out, err = run(
-        "align", "explain", str(trained), "--genetics", f"burdens={data}/counts.parquet", "-q"
-    )
+        "align", "explain", str(trained), "--genetics", f"burdens={data}/counts.parquet", "-q",
+        "-o", str(tmp_path / "why"),
+    )  # fmt: skip
     assert code == 0, err
+    about = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    assert about["inputs"][1]["sha256"] == sha256(data / "counts.parquet")
     assert "burdens: region" in out
     code, _, err = run("align", "explain", str(trained), "--genetics", f"{data}/counts.parquet")
     assert code == 1
     assert "the model was trained with burdens: name them so, NAME=FILE" in err
+
+
+def test_a_path_may_have_an_equals_sign():
+    assert named(["runs/h2=0/burdens.v1.parquet", "prs=runs/h2=0/x.tsv"]) == {
+        "burdens": "runs/h2=0/burdens.v1.parquet", "prs": "runs/h2=0/x.tsv"
+    }  # fmt: skip
 
 
 def test_covariates_that_are_not_used_are_chosen_all_the_same(tmp_path, data, run):

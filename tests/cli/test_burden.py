@@ -59,6 +59,11 @@ def test_swapped_alleles_and_major_alts_are_told(case):
     assert "note: 1 of them are the common allele" in done.stderr
 
 
+def test_an_event_on_two_lines_is_told(case):
+    case.cohort.write_text(case.cohort.read_text() + "1\t10\t.\tA\tC\t.\t.\t.\tGT\t0/1\t0/0\t0/0\n")
+    assert "note: 1 ALTs that count are the event of another line" in typed(case).stderr
+
+
 def test_scores_that_lack_most_alts_are_told(case):
     assert "not in the scores" not in typed(case).stderr
     case.cohort.write_text(case.cohort.read_text().replace("\t20\t", "\t21\t"))

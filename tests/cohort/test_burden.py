@@ -17,6 +17,7 @@ from oracles import plain_burdens
 from mfdvep.cohort import accumulator, burdens, running
 from mfdvep.cohort.options import BurdenOptions
 from mfdvep.errors import InputError, OutputError
+from mfdvep.files import sha256
 from mfdvep.genomics.genome import Genome
 
 PEOPLE = ("ann", "bob", "cat")
@@ -230,7 +231,8 @@ def test_a_genome_aligns_indels_and_checks_refs(case, tmp_path):
     ("change", "match"),
     [
         ({"maf_max": 0.01}, r"none of 4 ALTs counts \(4 above_maf\)"),
-        ({"maf_max": 0.6}, "largest MAF 0.6: expected 0 to 0.5"),
+        ({"maf_max": 0.6}, "largest MAF 0.6: expected above 0, to 0.5"),
+        ({"maf_max": 0.0}, "largest MAF 0.0: expected above 0"),
         ({"over_tracks": "sum"}, "expected mean, largest"),
         ({"field": "PL"}, "expected auto, GT, DS, GP"),
         ({"weights": []}, "no weighting"),
@@ -284,6 +286,7 @@ def test_the_run_is_recorded_and_repeats_byte_for_byte(case):
     assert record == json.loads(json.dumps(stats))
     assert record["scores"]["model"]["name"] == "toy"
     assert record["options"]["weights"] == ["biological_absolute", "unweighted"]
+    assert record["regions"] == {"file": "r.bed", "sha256": sha256(case.regions)}
     inside = json.loads(pq.read_schema(case.output).metadata[b"mfdvep"])["provenance"]
     assert inside["options"] == record["options"]
     names = ("b.parquet", "b.stats.json", "b.variants.tsv.gz")

@@ -17,6 +17,7 @@ from oracles import plain_burdens
 from mfdvep.cohort.options import BurdenOptions
 from mfdvep.cohort.running import burden
 from mfdvep.genomics.genome import Genome
+from mfdvep.genomics.regions import Regions
 from mfdvep.model.checkpoint import load_model
 from mfdvep.model.selection import select
 from mfdvep.scoring.pipeline import score_vcf
@@ -50,9 +51,10 @@ def test_1092_people_equal_an_independent_computation(real_data, genes, tmp_path
     model = load_model()
     tracks = select(model.tracks, where=['target == "CTCF"'])
     scores = tmp_path / "m.parquet"
+    inside = Regions({"chr1": [(s, e) for parts in genes.values() for _, s, e in parts]})
     with Genome(fasta) as genome:
         scorer = Scorer(model, genome, tracks=tracks, shifts=1)
-        score_vcf(cohort, scorer, tmp_path / "o.vcf", matrix=scores)
+        score_vcf(cohort, scorer, tmp_path / "o.vcf", matrix=scores, regions=inside)
     regions = tmp_path / "genes.bed"
     lines = [f"{c}\t{s}\t{e}\t{gene}\n" for gene, parts in genes.items() for c, s, e in parts]
     regions.write_text("".join(lines))

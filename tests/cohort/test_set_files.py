@@ -125,7 +125,7 @@ def test_variants_that_do_not_count_are_in_no_set(case):
 
 
 def test_a_region_on_two_contigs_makes_two_sets(case):
-    case.regions.write_text("chrX\t0\t50\tPLCXD1\nchrY\t0\t50\tPLCXD1\nchrX\t0\t50\tXG\n")
+    case.regions.write_text("chrX\t0\t50\tPLCXD1\nchrY\t5\t50\tPLCXD1\nchrX\t0\t50\tXG\n")
     write_scores(case.scores, ["X:10:A:C", "Y:10:A:C"], equal_effects([1.0, 2.0]))
     lines = [f"chr{x} 10 . A C . GT 0/1 0 0/1" for x in "XY"]
     write_cohort(case.cohort, PEOPLE, lines)
@@ -135,7 +135,7 @@ def test_a_region_on_two_contigs_makes_two_sets(case):
     )
     sets, *_ = read_regenie(*paths)
     assert sets == {
-        "PLCXD1.X": ("X", 1, ["chrX:10:A:C"]), "PLCXD1.Y": ("Y", 1, ["chrY:10:A:C"]),
+        "PLCXD1.X": ("X", 1, ["chrX:10:A:C"]), "PLCXD1.Y": ("Y", 6, ["chrY:10:A:C"]),
         "XG": ("X", 1, ["chrX:10:A:C"]),
     }  # fmt: skip
     np.testing.assert_allclose(case.values(), [[3, 1], [0, 0], [3, 1]])

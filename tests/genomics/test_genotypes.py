@@ -61,8 +61,18 @@ def test_gt(tmp_path, calls, alt, allele, expected, frequency, n_missing, n_half
         ("GP", "0.9,0.1,0 . 0,0.5,0.5", "C", 1, [0.1, NAN, 1.5], 1.6 / 4),
         ("GP", "0.75,0.25 0,0,1 .,.,.", "C", 1, [0.25, 2, NAN], 2.25 / 3),
         ("GP", "0.75,0.25 0,1 1,0", "C", 1, [0.25, 1, 0], 1.25 / 3),
+        ("DS", ". . .", "C,G", 2, [NAN, NAN, NAN], NAN),
+        ("GP", ". . .", "C", 1, [NAN, NAN, NAN], NAN),
     ],
-    ids=["DS", "DS of two ALTs", "GP", "GP of a haploid person", "GP of haploid people"],
+    ids=[
+        "DS",
+        "DS of two ALTs",
+        "GP",
+        "GP of a haploid person",
+        "GP of haploid people",
+        "DS of nobody",
+        "GP of nobody",
+    ],
 )
 def test_ds_and_gp(tmp_path, field, calls, alt, allele, expected, frequency):
     found = dosages(tmp_path, f"chr1 10 . A {alt} . {field} {calls}", allele, field)
@@ -78,6 +88,7 @@ def test_ds_and_gp(tmp_path, field, calls, alt, allele, expected, frequency):
         ("DS", "chr1 10 . A C . DS 0 -1 0", "DS is -1"),
         ("DS", "chr1 10 . A C,G . DS 0 1 0", "1 values of DS for 2 ALTs"),
         ("GP", "chr1 10 . A C . GP 0,20,40 1,0,0 1,0,0", "GP sums to 60, .* phred"),
+        ("GP", "chr1 10 . A C . GP 1 1 0", "1 values of GP for 1 ALTs"),
     ],
 )
 def test_dosages_that_are_none_are_refused(tmp_path, field, line, match):
@@ -111,6 +122,13 @@ def test_people_are_chosen_and_ordered(tmp_path):
         assert next(iter(found)).dosages(1).values.tolist() == expected
     with pytest.raises(InputError, match="no person 'dan'"):
         Genotypes(path, people=["ann", "dan"])
+
+
+@pytest.mark.parametrize("odd", ["^x", "-", "x,y"])
+def test_an_id_that_htslib_reads_as_other_people_is_its_own_person(tmp_path, odd):
+    path = write_cohort(tmp_path / "c.vcf", (odd, "b", "c"), ["chr1 10 . A C . GT 0/0 0/1 1/1"])
+    for people, expected in [((odd, "c"), [0, 2]), (("c", odd), [2, 0]), ((odd,), [0])]:
+        assert first(path, people=people).dosages(1).values.tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients
 
 from mfdvep.cohort.align.encoders import Aligner
 from mfdvep.cohort.align.preparing import Arrays
 from mfdvep.enrichment.measures.resampling import bootstrap_weights, percentile_interval
+from mfdvep.interpret.gradients import PathGradients
 
 _STEPS = 64
 _SAMPLES = 1000
@@ -65,18 +65,12 @@ def attributions(aligner: Aligner, arrays: Arrays, rows: np.ndarray, modality: i
             for part in torch.from_numpy(arrays.images[rows]).split(_AT_ONCE)
         ])  # fmt: skip
 
-    def own_similarity(genetic: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
-        return (aligner.compared_genetic(modality, genetic) * image).sum(dim=1)
+    def own_similarity(genetic: torch.Tensor) -> torch.Tensor:  # (k m, d): k steps of the m people
+        own = image.repeat(len(genetic) // len(image), 1)
+        return (aligner.compared_genetic(modality, genetic) * own).sum(dim=1, keepdim=True)
 
-    found = IntegratedGradients(own_similarity).attribute(
-        values,
-        baselines=0.0,
-        additional_forward_args=(image,),
-        n_steps=_STEPS,
-        method="gausslegendre",
-        internal_batch_size=max(_AT_ONCE, len(values)),
-    )
-    return found.detach().numpy()
+    paths = PathGradients(own_similarity, torch.ones(1, 1))
+    return paths.integrated(values, n_steps=_STEPS, at_once=_AT_ONCE)[:, 0].numpy()
 
 
 def importance(

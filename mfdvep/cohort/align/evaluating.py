@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from mfdvep import __version__
-from mfdvep.cohort.align.held_out import TEST, HeldOut, compared, embed
+from mfdvep.cohort.align.held_out import TEST, HeldOut, compared, embed, record_of
 from mfdvep.cohort.align.model_folder import AlignedModel
 from mfdvep.cohort.align.probing import probe
 from mfdvep.cohort.align.retrieval import retrieval, similarity_of
-from mfdvep.cohort.align.tables import read_people
+from mfdvep.cohort.align.tables import digests_of, read_people
 from mfdvep.errors import InputError
 
 INPUT, UNTRAINED, PRETRAINED = "input", "untrained", "pretrained"
@@ -117,16 +116,21 @@ def evaluate(
         if progress is not None:
             progress(2 + i, n_steps)
     about = {
-        "mfdvep": __version__,
-        "command": command,
-        "model": {key: model.about[key] for key in ("command", "inputs", "best_epoch")},
+        **record_of(model, held, command),
         "counts": {
             **held.counts,
             "phenotypes": known,
             "beyond_most_people": n_left,
             "too_few_to_retrieve": sorted({*_names(model)} - {row["modality"] for row in found}),
         },
-        "options": {**vars(options), "most_people": _MOST},
+        "options": {
+            **vars(options),
+            "phenotypes": [
+                {"file": Path(file).name, "column": column, **digests_of(file)}
+                for file, column in options.phenotypes
+            ],
+            "most_people": _MOST,
+        },
     }
     return Evaluation(found, probes, differences, about)
 

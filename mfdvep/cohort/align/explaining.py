@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from mfdvep import __version__
 from mfdvep.cohort.align.association import Associations, associate, principal_components
 from mfdvep.cohort.align.attribution import Importance, attributions, gene_of, importance
-from mfdvep.cohort.align.held_out import TEST, HeldOut, embed
+from mfdvep.cohort.align.held_out import TEST, HeldOut, embed, record_of
 from mfdvep.cohort.align.model_folder import AlignedModel
 from mfdvep.errors import InputError
 
@@ -98,9 +97,7 @@ def explain(
             ModalityExplanation(table.name, len(rows), columns, genes, table.columns, associated)
         )
     about = {
-        "mfdvep": __version__,
-        "command": command,
-        "model": {key: model.about[key] for key in ("command", "inputs", "best_epoch")},
+        **record_of(model, held, command),
         "counts": {**held.counts, "associated": {own.name: own.associations.n for own in found}},
         "options": {"n_components": n_components, "seed": seed},
         "covariates": [] if held.inputs.covariates is None else held.inputs.covariates.columns,

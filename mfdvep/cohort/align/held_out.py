@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from mfdvep import __version__
 from mfdvep.cohort.align.encoders import Aligner
 from mfdvep.cohort.align.model_folder import AlignedModel
 from mfdvep.cohort.align.people import Inputs, People, gather
 from mfdvep.cohort.align.preparing import Arrays
 from mfdvep.cohort.align.settings import NONE
 from mfdvep.cohort.align.splitting import SPLITS
-from mfdvep.cohort.align.tables import read_people
+from mfdvep.cohort.align.tables import digests_of, read_people
 from mfdvep.errors import InputError
-from mfdvep.files import sha256
 
 TEST = SPLITS[2]
 _RELATIVE = "relative of training people"
@@ -76,11 +76,10 @@ def read_inputs(
         `Preparation.fitting`.
     """
     used = model.about["inputs"]
-    replaced = (images, genetics, covariates) != (None, None, None)
     image_file = images or _unchanged(used["images"])
     genetic_files = genetics or {own["name"]: _unchanged(own) for own in used["genetics"]}
     if covariates is None and used["covariates"]:
-        if replaced and images is not None:
+        if images is not None:
             raise InputError("other images need covariates of their people; give them too")
         covariates = _unchanged(used["covariates"][0])
     found = Inputs(
@@ -108,14 +107,34 @@ def hold_out(model: AlignedModel, inputs: Inputs) -> HeldOut:
     people = gather(
         inputs, mode=model.settings.people, need_covariates=model.settings.adjust != NONE
     )
+    families = dict(zip(people.iids, people.families, strict=True))
+    # of trained people, as these inputs have it: the training's may have had no families
+    seen = model.seen_families | {
+        fid for iid, fid in families.items() if model.splits.get(iid, TEST) != TEST
+    }
     splits = np.array([
-        model.splits.get(iid, _RELATIVE if fid in model.seen_families else TEST)
-        for iid, fid in zip(people.iids, people.families, strict=True)
+        model.splits.get(iid, _RELATIVE if fid in seen else TEST) for iid, fid in families.items()
     ])  # fmt: skip
     counts = {**people.counts, "splits": dict(Counter(splits.tolist()))}
     if (n := int((splits == TEST).sum())) < 2:
         raise InputError(f"{n} people are held out ({counts['splits']}); expected at least 2")
     return HeldOut(inputs, people, model.preparation.apply(inputs, people), splits, counts)
+
+
+def record_of(model: AlignedModel, held: HeldOut, command: str) -> dict[str, Any]:
+    """Return what was measured, for what is written of it: model and inputs with their sha256."""
+    return {
+        "mfdvep": __version__,
+        "command": command,
+        "model": {
+            "sha256": model.sha256,
+            **{key: model.about[key] for key in ("command", "inputs", "best_epoch")},
+        },
+        "inputs": [
+            {"name": table.name, "file": Path(table.path).name, **digests_of(table.path)}
+            for table in held.inputs.tables
+        ],
+    }
 
 
 def embed(aligner: Aligner, images: np.ndarray) -> np.ndarray:
@@ -149,11 +168,12 @@ def compared(
 def _unchanged(record: Mapping[str, str]) -> str:
     path = record["path"]
     try:
-        digest = sha256(path)
+        digests = digests_of(path)
     except OSError as error:
         raise InputError(
-            f"{path}: {error.strerror}; the model was trained with it: say where it is now"
+            f"{error.filename}: {error.strerror}; the model was trained with it: say where it is "
+            "now"
         ) from error
-    if digest != record["sha256"]:
+    if any(digest != record[name] for name, digest in digests.items()):
         raise InputError(f"{path}: was changed since the model was trained; give the one it had")
     return path

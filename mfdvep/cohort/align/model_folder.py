@@ -50,8 +50,10 @@ class AlignedModel:
         Each person of the training's inputs who took part -> "train", "validation" or "test".
     seen_families
         Those of people who were not in the test.
+    sha256
+        Of the weights.
     about
-        Inputs with their sha256, counts, command, the best epoch.
+        Inputs with their sha256, counts, command, device and precision, the best epoch.
     """
 
     aligner: Aligner
@@ -59,6 +61,7 @@ class AlignedModel:
     preparation: Preparation
     splits: dict[str, str]
     seen_families: frozenset[str]
+    sha256: str
     about: dict[str, Any]
 
     def untrained(self) -> Aligner:
@@ -175,7 +178,9 @@ def load(folder: str | Path) -> AlignedModel:
         raise ModelError(
             f"{folder}: no finished alignment ({reason}); give the folder of mfdvep align train"
         ) from error
-    return AlignedModel(aligner.eval(), settings, preparation, splits, seen, about)
+    return AlignedModel(
+        aligner.eval(), settings, preparation, splits, seen, digests[_WEIGHTS], about
+    )
 
 
 def _scalings(preparation: Preparation) -> dict[str, Scaling]:

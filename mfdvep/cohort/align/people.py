@@ -168,13 +168,13 @@ def _reason(
 
 
 def _families(inputs: Inputs, iids: Sequence[str]) -> tuple[str, ...]:
-    """Return the family of each person, of the first table that has families."""
-    for table in reversed(inputs.tables):
+    """Return the family of each person, of the last table that says it."""
+    of: dict[str, str] = {}
+    for table in inputs.tables:
         if table.families is not None:
-            of = dict(zip(table.iids, table.families, strict=True))
-            # a space is in no name of a table, so a person alone shares no family's
-            return tuple(of.get(iid) or f"{iid} alone" for iid in iids)
-    return tuple(f"{iid} alone" for iid in iids)
+            of |= {iid: fid for iid, fid in zip(table.iids, table.families, strict=True) if fid}
+    # a space is in no name of a table, so a person alone shares no family's
+    return tuple(of.get(iid, f"{iid} alone") for iid in iids)
 
 
 def _sorted(reasons: Any) -> dict[str, int]:

@@ -71,7 +71,8 @@ class Preparation:
         ------
         InputError
             Covariates are to be used, and there are none, or more than training people; fewer
-            than 2 training people have a modality, or nothing of it varies among them.
+            than 2 training people have a modality; nothing of images or a modality varies among
+            them.
         """
         covariates, design = None, None
         used = inputs.covariates if adjust != NONE else None
@@ -85,6 +86,12 @@ class Preparation:
             values = used.values[people.covariate_rows[rows]]
             covariates = Scaling.fit(values)
             design = design_of(covariates.apply(values)) if adjust == RESIDUALISE else None
+        images = Scaling.fit(inputs.images.values[people.image_rows[rows]], design)
+        if images.flat.all():
+            raise InputError(
+                f"{inputs.images.path}: nothing varies among the {len(rows)} training people, "
+                "beyond the covariates; give others"
+            )
         scalings = []
         for table, own in zip(inputs.genetics, people.genetic_rows, strict=True):
             has = own[rows] >= 0
@@ -105,7 +112,7 @@ class Preparation:
             names=tuple(table.name for table in tables),
             columns=tuple(table.columns for table in tables),
             image_shape=inputs.images.values.shape[1:],
-            images=Scaling.fit(inputs.images.values[people.image_rows[rows]], design),
+            images=images,
             genetics=tuple(scalings),
             covariates=covariates,
         )

@@ -14,17 +14,12 @@ from typing import Any
 
 from mfdvep.cohort.align.evaluating import Evaluation, Row
 from mfdvep.cohort.align.explaining import Explanation
-from mfdvep.folders import check_output, new_folder, write_json, writing
+from mfdvep.folders import new_folder, write_json, writing
 from mfdvep.model.tracks import tsv
 from mfdvep.wording import aligned, interval, number, p_is, percent, probability, signed
 
 EVALUATION, EXPLANATION = "evaluation.json", "explanation.json"
 _SHOWN_GENES = 10
-
-
-def check_report(folder: str | Path, *, marker: str, force: bool, apart: Sequence[Path]) -> None:
-    """Refuse a folder that cannot become a report, before any work; see `check_output`."""
-    check_output(folder, marker=marker, force=force, apart=apart)
 
 
 def write_evaluation(found: Evaluation, folder: str | Path, *, force: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""How often a person's own pair is among the nearest, against pairs at random. Pure numpy."""
+"""How often a person's own pair is among the nearest, against pairs at random. Numpy, scipy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from mfdvep.enrichment.measures.resampling import bootstrap_weights, percentile_interval
 
@@ -29,9 +30,11 @@ def retrieval(
     "mean_percentile", the mean share of the other columns that are less similar than the own one.
     Equal similarities count half.
 
-    Each has: n; value; low, high (95 %, bootstrap of families); chance (its expectation for pairs
-    at random); null_mean, null_low, null_95 and null_999 (5 %, 95 % and 99.9 % quantiles over
-    permutations of the columns); p (one-sided, permutations).
+    Each has: n; value; low, high (95 %, bootstrap of families; where all rows find their own or
+    none does no sample differs, and it is Clopper and Pearson's of as many rows as there are
+    families); chance (its expectation for pairs at random); null_mean, null_low, null_95 and
+    null_999 (5 %, 95 % and 99.9 % quantiles over permutations of the columns); p (one-sided,
+    permutations).
 
     Parameters
     ----------
@@ -65,6 +68,9 @@ def retrieval(
         each = measure(own).astype(np.float64)
         low, high = percentile_interval(weights @ each / weights.sum(1), len(names))
         value, drawn = each.mean(), null[name]
+        if name != PERCENTILE and value in (0, 1) and np.isfinite(low):
+            exact = binomtest(int(value) * len(names), len(names)).proportion_ci(method="exact")
+            low, high = exact.low, exact.high
         quantiles = np.quantile(drawn, [0.05, 0.95, 0.999])
         out.append({
             "measure": name, "n": n, "value": value, "low": float(low), "high": float(high),

@@ -19,6 +19,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from mfdvep.errors import InputError
+from mfdvep.files import sha256
 from mfdvep.genomics.text import PARQUET
 
 PERSON, FAMILY = "iid", "fid"
@@ -123,6 +124,23 @@ def read_people(path: str | Path, *, name: str = "", columns: Sequence[str] = ()
     )
 
 
+def digests_of(path: str | Path) -> dict[str, str]:
+    """Return the sha256 of a file of people, and iid_sha256 of the names beside an array.
+
+    Raises
+    ------
+    OSError
+        One cannot be read.
+    """
+    path = Path(path)
+    found = {"sha256": sha256(path)}
+    return {**found, "iid_sha256": sha256(_names_file(path))} if path.suffix == ".npy" else found
+
+
+def _names_file(array: Path) -> Path:
+    return array.with_suffix(".iid.txt")
+
+
 def _read(path: Path) -> pa.Table:
     try:
         with open(path, "rb") as handle:
@@ -144,12 +162,12 @@ def _read(path: Path) -> pa.Table:
 def _header(path: Path) -> list[str]:
     with pa.input_stream(str(path)) as stream:  # inflates .gz
         head = stream.read(1 << 24)
-    return head.partition(b"\n")[0].decode().rstrip("\r").split("\t")
+    return head.partition(b"\n")[0].decode("utf-8-sig").rstrip("\r").split("\t")
 
 
 def _of_array(path: Path, name: str) -> PersonTable:
     """Return the rows of an array; of a dimension less, images get one channel."""
-    beside = path.with_suffix(".iid.txt")
+    beside = _names_file(path)
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

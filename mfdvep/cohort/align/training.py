@@ -22,7 +22,8 @@ from mfdvep.cohort.align.people import Inputs, gather
 from mfdvep.cohort.align.preparing import Preparation, constant_columns
 from mfdvep.cohort.align.settings import NONE, AlignSettings
 from mfdvep.cohort.align.splitting import SPLITS, split_people
-from mfdvep.files import sha256
+from mfdvep.cohort.align.tables import digests_of
+from mfdvep.errors import InputError
 from mfdvep.model.device import computes_in_bfloat16, pick_device
 from mfdvep.training import run_folder
 from mfdvep.training.run_folder import LOG, MODEL
@@ -50,7 +51,8 @@ class AlignTrainer:
     Raises
     ------
     InputError
-        As from `gather`, `split_people`, `Preparation.fit`, `Aligner` and `pick_device`.
+        As from `gather`, `split_people`, `Preparation.fit`, `Aligner` and `pick_device`; no two
+        people of the validation have one modality, so that no epoch would be better than another.
     """
 
     def __init__(
@@ -71,6 +73,12 @@ class AlignTrainer:
             seed=settings.seed,
         )
         self._rows = {name: np.flatnonzero(self.splits == name) for name in SPLITS}
+        validated = self.people.present[self._rows["validation"]]  # (v, M)
+        if validated.sum(axis=0).max() < 2:
+            raise InputError(
+                f"no two of {len(validated)} validation people have one modality; give more people "
+                "or a larger validation"
+            )
         self.preparation = Preparation.fit(
             inputs, self.people, self._rows["train"], adjust=settings.adjust
         )
@@ -89,7 +97,7 @@ class AlignTrainer:
             auto and computes_in_bfloat16(self.device)
         )
         self._inputs: list[dict[str, Any]] = [
-            {"name": t.name, "path": str(Path(t.path).absolute()), "sha256": sha256(t.path)}
+            {"name": t.name, "path": str(Path(t.path).absolute()), **digests_of(t.path)}
             for t in inputs.tables
         ]
         self._n_genetics = len(inputs.genetics)
@@ -217,7 +225,10 @@ class AlignTrainer:
 
     def _identity(self) -> str:
         """What must agree for a checkpoint to belong to this run."""
-        files = [{"name": own["name"], "sha256": own["sha256"]} for own in self._inputs]
+        files = [
+            {key: value for key, value in own.items() if key not in ("path", "columns")}
+            for own in self._inputs
+        ]
         columns = self.preparation.columns
         identity = {"settings": asdict(self.settings), "inputs": files, "columns": columns}
         return json.dumps(identity, sort_keys=True)
@@ -248,6 +259,8 @@ class AlignTrainer:
         about = {
             "command": self.command,
             "torch": torch.__version__,
+            "device": self.device.type,
+            "precision": "bfloat16" if self._bfloat16 else "float32",
             "inputs": {"images": self._inputs[0],
                        "genetics": self._inputs[1 : 1 + self._n_genetics],
                        "covariates": self._inputs[1 + self._n_genetics :]},

@@ -58,6 +58,11 @@ def test_perfect_and_constant_similarities():
     assert flat["retrieval@10"]["value"] == 0
     assert flat["mean_percentile"]["value"] == pytest.approx(0.5)
     assert flat["mean_percentile"]["p"] == 1
+    # Clopper, Pearson of 50 who are all found, or none of whom is
+    least = 0.025 ** (1 / 50)
+    found = perfect["retrieval@1"], flat["retrieval@10"]
+    np.testing.assert_allclose([(row["low"], row["high"]) for row in found],
+                               [(least, 1), (0, 1 - least)])  # fmt: skip
 
 
 def test_the_null_is_that_of_shuffled_pairs():

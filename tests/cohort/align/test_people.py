@@ -54,6 +54,14 @@ def test_inner_and_covariates():
     assert outer.covariate_rows.tolist() == [0, 1, 3]
 
 
+def test_a_family_is_known_from_any_table():
+    images = table("abcd", [[1]] * 4, name="images", families=("9", "", "", ""))
+    burdens = table("abcd", [[1]] * 4, name="burdens", families=("1", "2", "2", ""))
+    covariates = table("ab", [[0]] * 2, name="covariates", families=("1", "2"))  # without c
+    found = gather(Inputs(images, (burdens,), covariates), mode="outer", need_covariates=False)
+    assert found.families == ("1", "2", "2", "d alone")
+
+
 letters = st.lists(st.sampled_from("abcdefghij"), min_size=1, unique=True).map("".join)
 
 

@@ -88,6 +88,9 @@ def test_what_does_not_fit_is_refused():
         Preparation.fit(
             replace(inputs, genetics=(one,)), people, np.arange(10), adjust="residualise"
         )
+    same = replace(inputs.images, values=inputs.images.values * 0 + 3)
+    with pytest.raises(InputError, match=r"images\.tsv: nothing varies among the 10 training"):
+        Preparation.fit(replace(inputs, images=same), people, np.arange(10), adjust="residualise")
     with pytest.raises(InputError, match="genetics named prs; the model was trained with burdens"):
         made.fitting(Inputs(inputs.images, (table("a", [[1]], name="prs"),), inputs.covariates))
     with pytest.raises(InputError, match=r"images of \(2,\); the model was trained with \(3,\)"):

@@ -35,6 +35,11 @@ def test_a_tab_separated_table(tmp_path):
     assert found.families is None
 
 
+def test_a_byte_order_mark_changes_no_name(tmp_path):
+    (tmp_path / "t.tsv").write_bytes(b"\xef\xbb\xbfiid\tx\n007\t1\n7\t2\n")
+    assert read_people(tmp_path / "t.tsv").iids == ("007", "7")
+
+
 def test_names_as_plink_has_them(tmp_path):
     path = write(tmp_path / "c.tsv", "#FID\tIID\tpc1\nf1\ta\t1\n0\tb\t2\n\tc\t3\n")
     found = read_people(path, name="covariates")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from cohort.align.made import SMALL, make_cohort, read_inputs, train, write_inputs
+from cohort.align.made import SMALL, make_cohort, read_inputs, table, train, write_inputs
 
 from mfdvep.cohort.align.explaining import explain
 from mfdvep.cohort.align.held_out import TEST, compared, hold_out
@@ -17,6 +17,7 @@ from mfdvep.cohort.align.model_folder import load
 from mfdvep.cohort.align.people import Inputs
 from mfdvep.cohort.align.retrieval import retrieval, similarity_of
 from mfdvep.cohort.align.settings import AlignSettings
+from mfdvep.cohort.align.splitting import split_people
 from mfdvep.cohort.align.training import AlignTrainer
 from mfdvep.errors import InputError, ModelError, OutputError, TrainingError
 
@@ -113,6 +114,28 @@ def test_families_are_in_one_split(run, inputs):
     assert sum(list(map(family.get, model.splits)).count(f) > 1 for f in places) > 10
 
 
+def shuffled(table, seed):
+    order = np.random.default_rng(seed).permutation(len(table.iids))
+    families = table.families and tuple(table.families[i] for i in order)
+    return replace(table, iids=tuple(table.iids[i] for i in order), values=table.values[order],
+                   families=families)  # fmt: skip
+
+
+def test_people_are_joined_by_name_in_whatever_order_rows_are(tmp_path, inputs, run):
+    genetics, covariates = (shuffled(inputs.genetics[0], 1),), shuffled(inputs.covariates, 2)
+    train(tmp_path / "a", Inputs(inputs.images, genetics, covariates), replace(SMALL, dropout=0.2))
+    assert (tmp_path / "a" / WEIGHTS).read_bytes() == (run / WEIGHTS).read_bytes()
+    model, found = load(run), []
+    for own in (inputs, Inputs(shuffled(inputs.images, 3), genetics, covariates)):
+        held = hold_out(model, own)
+        rows = held.rows(TEST)
+        rows = rows[np.argsort([held.people.iids[i] for i in rows])]
+        image, (genetic,) = compared(model.aligner, held.arrays, rows)
+        found.append((image, genetic, np.asarray(held.people.families)[rows]))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def halves(inputs, *, lacking):
     """Return inputs with burdens as two modalities, the second without every third person."""
     whole = inputs.genetics[0]
@@ -190,6 +213,22 @@ def test_new_people_are_held_out_but_for_relatives(run, inputs):
     assert held.counts["splits"]["relative of training people"] == 1
 
 
+def test_who_is_related_to_a_trained_person_as_other_inputs_say_is_not_held_out(run, inputs):
+    model = load(run)
+    trained = next(iid for iid, split in model.splits.items() if split == "train")
+    tested = [iid for iid, split in model.splits.items() if split == "test"][:4]
+    names = [trained, *tested, "new", "other"]
+
+    def of(table, **changes):
+        rows = [table.iids.index(iid) for iid in [trained, *tested, *tested[:2]]]
+        return replace(table, iids=tuple(names), values=table.values[rows], **changes)
+
+    families = of(inputs.covariates, families=("new family", "", "", "", "", "new family", ""))
+    other = Inputs(of(inputs.images), (of(inputs.genetics[0]),), families)
+    splits = dict(zip(names, hold_out(model, other).splits, strict=True))
+    assert (splits["new"], splits["other"]) == ("relative of training people", TEST)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"image_encoder": "cnn"}, {"image_encoder": "linear"}, {"precision": "bfloat16"},
@@ -200,6 +239,9 @@ def test_encoders_and_precision(tmp_path, data, changes):
     trainer = train(tmp_path / "a", images, replace(SMALL, epochs=25, patience=0, **changes))
     lines = (tmp_path / "a" / "log.jsonl").read_text().splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
+    about = load(tmp_path / "a").about
+    assert about["device"] == "cpu"
+    assert about["precision"] == changes.get("precision", "float32")
     n = np.ceil((trainer.splits == "train").sum() / 3)  # people of a batch
     assert losses[0] == pytest.approx(np.log(n), abs=0.05)  # begins by guessing
     assert losses[-1] < losses[0] - 0.03
@@ -241,6 +283,22 @@ def test_nothing_heritable_is_within_chance(tmp_path):
     assert small <= 2
 
 
+def test_a_validation_in_which_nobody_can_be_told_apart_is_refused(tmp_path):
+    names = [f"p{i:02d}" for i in range(40)]
+    families = [f"{name} alone" for name in names]
+    settings = replace(SMALL, validation=0.05, adjust="none")
+    splits = split_people(families, validation=0.05, test=settings.test, seed=settings.seed)
+    one, other = np.flatnonzero(splits == "validation")
+    values = np.random.default_rng(0).normal(size=(40, 3))
+    genetics = tuple(
+        table(np.delete(names, lacking), np.delete(values, lacking, 0), name=name)
+        for name, lacking in (("first", one), ("second", other))
+    )
+    with pytest.raises(InputError, match="no two of 2 validation people have one modality"):
+        AlignTrainer(Inputs(table(names, values, name="images"), genetics), settings,
+                     tmp_path / "a", device="cpu")  # fmt: skip
+
+
 def test_refusals(tmp_path, inputs, run, data):
     with pytest.raises(InputError, match="image encoder cnn, but the images are 64 columns"):
         AlignTrainer(inputs, replace(SMALL, image_encoder="cnn"), tmp_path / "a", device="cpu")
@@ -279,6 +337,10 @@ def test_refusals(tmp_path, inputs, run, data):
         inputs_of(moved)
     moved.about["inputs"]["images"]["path"] = str(tmp_path / "away.npy")
     with pytest.raises(InputError, match="say where it is now"):
+        inputs_of(moved)
+    moved = replace(model, about=json.loads(json.dumps(model.about)))
+    moved.about["inputs"]["images"]["iid_sha256"] = "0" * 64  # other people for the same rows
+    with pytest.raises(InputError, match="was changed since the model was trained"):
         inputs_of(moved)
     with pytest.raises(InputError, match="other images need covariates"):
         inputs_of(model, images=data / "embeddings.npy")
