@@ -49,6 +49,7 @@ _CALIBRATION = "calibration.json"  # of a folder of a model of expression
 @click.option("--batch-size", type=Count(), default="auto", show_default=True,
               help="Windows whose activations are held at once.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1, 4096), help="CPU threads; default: all cores.")
+@click.option("--write-index", is_flag=True, help="Write the .tbi or .csi of the output.")
 @click.option("--replace", is_flag=True, help="Replace an earlier annotation by this "
               "command; one by `mfdvep score` always stays.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite outputs.")
@@ -127,6 +128,7 @@ def expression_score(
                 table=given["table"],
                 regions=regions,
                 replace=given["replace"],
+                index=given["write_index"],
                 force=given["force"],
                 command=as_typed(),
                 progress=bar,

@@ -46,7 +46,7 @@ def run(folder: Path, vcf: str, scorer) -> dict[str, float]:
     """Return what a run takes: all of it, and this process's CPU until all is scored, and after."""
     marks = []
 
-    def progress(n: int, total: int | None, figures: dict) -> None:
+    def progress(n: int, total: int | None, figures: dict | None = None) -> None:
         marks.append((time.monotonic(), time.process_time()))
 
     out = {"matrix": folder / "m.parquet", "long": folder / "l.parquet", "index": True}

@@ -28,9 +28,9 @@ from mfdvep.genomics.own import GENES
 from mfdvep.genomics.regions import Regions
 from mfdvep.genomics.vcf import open_vcf
 from mfdvep.genomics.vcf_index import ENDINGS as INDEX_ENDINGS
-from mfdvep.genomics.vcf_output import VcfOutput, output_form
+from mfdvep.genomics.vcf_output import VcfOutput, index_ending, output_form, write_index
 from mfdvep.scoring.guard import check_reference
-from mfdvep.scoring.reading import groups
+from mfdvep.scoring.reading import groups, in_order
 from mfdvep.scoring.windows import AlleleWindows
 
 CHUNK_ALLELES = 512  # some 6,000 windows where each is in reach of one gene
@@ -77,6 +77,7 @@ def score_expression(
     sources: Sources,
     table: str | Path | None = None,
     regions: Regions | None = None,
+    index: bool = False,
     replace: bool = False,
     force: bool = False,
     command: str = "",
@@ -100,6 +101,8 @@ def score_expression(
         Parquet file: a row an ALT, gene and cell.
     regions
         Only records whose REF overlaps them.
+    index
+        Whether the output gets a .tbi or .csi, for which the records have to be sorted.
     replace
         Take out an earlier annotation of genes, which is otherwise refused.
     force
@@ -114,31 +117,37 @@ def score_expression(
     ------
     InputError
         Not a VCF; damaged; none of its contigs in the reference, or most REFs disagree with it;
-        annotated with genes already.
+        annotated with genes already; records that are not sorted, for an index.
     ModelError
         The models gave a value that is not finite.
     OutputError
-        See `check_outputs`; an output cannot be written. None is half-written.
+        See `check_outputs`, `index_ending`; an output cannot be written. None is half-written.
     """
     if str(table) == "-":
         raise OutputError("table -: Parquet is no stream; give a file, such as --table OUT.parquet")
     began, n_before = time.monotonic(), effects.n_windows
-    stats, old = stats_path(output), [Path(f"{output}{ending}") for ending in INDEX_ENDINGS]
+    stats, indexes = stats_path(output), [Path(f"{output}{ending}") for ending in INDEX_ENDINGS]
     fasta = effects.genome.path
     inputs = [vcf, f"{vcf}.tbi", f"{vcf}.csi", fasta, f"{fasta}.fai", f"{fasta}.gzi"]
     inputs += [sources.genes.path, sources.calibration, *sources.others]
     outputs = {"output": output, "table": table, "run record": stats}
-    outputs |= {f"old {path.suffix} index": path for path in old if path.exists()}
+    outputs |= {f"old {path.suffix} index": path for path in indexes if path.exists()}
     check_outputs(outputs, inputs, force=force)
     counts = Counts()
     with ExitStack() as stack:
         stack.enter_context(quiet_htslib())
         reader = stack.enter_context(open_vcf(vcf, regions=regions))
+        indexed = None
+        if index:
+            longest = max((length or 0 for length in reader.contigs.values()), default=0)
+            indexed = Path(f"{output}{index_ending(output, longest=longest)}")
         windows = AlleleWindows(effects.genome, strand=effects.strand)
         records = check_reference(reader, windows, vcf)
+        if index:
+            records = in_order(records, reader.name)
         provenance = run_provenance(effects, sources, regions=regions, command=command)
         # what is written before it is whole
-        parts = stack.enter_context(Parts(output, table, stats))
+        parts = stack.enter_context(Parts(output, table, stats, indexed))
         folder = Path(stack.enter_context(_folder(Path(output))))
         form = VcfOutput(
             output,
@@ -162,6 +171,9 @@ def score_expression(
             if progress is not None:
                 progress(counts.records, None, {"pairs": counts.pairs.total()})
         form.join(pieces, parts[output])
+        if indexed is not None:
+            is_bcf = output_form(output) == ".bcf"
+            write_index(parts[output], parts[indexed], ending=indexed.suffix, bcf=is_bcf)
         seconds, n_windows = time.monotonic() - began, effects.n_windows - n_before
         timing = {
             "seconds": seconds,
@@ -170,8 +182,9 @@ def score_expression(
         }
         record = run_record(counts, sources.genes, genes, provenance=provenance, timing=timing)
         parts.write_text(stats, json.dumps(record, indent=1, allow_nan=False) + "\n")
-    for path in old:
-        path.unlink(missing_ok=True)
+    for path in indexes:
+        if path != indexed:
+            path.unlink(missing_ok=True)
     return record
 
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import duckdb
 import numpy as np
 import pyarrow.parquet as pq
+import pysam
 import pytest
 from expression.variants.worlds import BASES, CELLS, HEADER, effects_on, snv, write_world
 
@@ -247,6 +248,33 @@ def test_bcf_says_the_same(call, done, tmp_path):
     found = subprocess.run(command, capture_output=True, text=True)
     lines = [line.split("\t") for line in found.stdout.splitlines()]
     assert [added(x) for x in lines] == [added(x) for x in body(done[0] / "out.vcf.gz")]
+
+
+@pytest.mark.parametrize("name", ["out.vcf.gz", "out.bcf"])
+def test_an_index_finds_the_records(call, tmp_path, name):
+    for old in (".tbi", ".csi"):
+        (tmp_path / f"{name}{old}").write_text("of an earlier output")
+    call(tmp_path / name, index=True, force=True)
+    ending = ".csi" if name.endswith(".bcf") else ".tbi"
+    assert {p.name for p in tmp_path.iterdir()} == {name, f"{name}{ending}", "out.stats.json"}
+    with pysam.VariantFile(str(tmp_path / name)) as file:
+        records = list(file)
+    with pysam.VariantFile(str(tmp_path / name)) as file:
+        for record in records:
+            found = [str(r) for r in file.fetch(record.chrom, record.start, record.stop)]
+            assert str(record) in found
+
+
+def test_what_no_index_can_hold(call, world, tmp_path):
+    lines = world["in.vcf"].read_text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if not line.startswith("#"))
+    vcf = tmp_path / "in.vcf"
+    vcf.write_text("".join([*lines[:at], lines[at + 2], *lines[at : at + 2], *lines[at + 3 :]]))
+    with pytest.raises(InputError, match=r"record 2 at .* the records are not sorted"):
+        call(tmp_path / "out.vcf.gz", vcf, index=True)
+    with pytest.raises(OutputError, match="only bgzip and BCF have an index"):
+        call(tmp_path / "out.vcf", index=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.vcf"]
 
 
 def test_an_annotated_vcf_is_refused_unless_it_is_replaced(done, call, tmp_path):
