@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from itertools import groupby
+from collections.abc import Collection
+from itertools import chain, count, groupby
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,12 @@ def write_explained(
     OutputError
         See `folders.new_folder`.
     """
-    figures = {
-        f"latents.{_safe(of.cell)}": roles_figure(of, found.marks, unit=found.unit)
-        for of in found.roles
-    }
+    figures: dict[str, Any] = {}
+    for of in found.roles:
+        name = _free(f"latents.{of.cell}", figures)
+        figures[name] = roles_figure(of, found.marks, unit=found.unit)
     for gene, cells in groupby(found.genes, key=lambda one: one.gene):
-        name = f"gene.{_safe(gene.name or gene.id)}"
-        if name in figures:  # two genes of one name
-            name = f"gene.{_safe(gene.id)}"
+        name = _free(f"gene.{gene.name or gene.id}", figures)
         figures[name] = gene_figure(list(cells), found.marks, unit=found.unit)
     with new_folder(folder, marker=MARKER, force=force) as part:
         save_figures(figures, part)
@@ -169,6 +168,8 @@ def _concatenated(parts: list[Columns]) -> Columns:
     return {name: [v for part in parts for v in part[name]] for name in parts[0]}
 
 
-def _safe(name: str) -> str:
-    """Return a name as part of a file's name."""
-    return re.sub(r"[^\w.+-]", "_", name)
+def _free(name: str, taken: Collection[str]) -> str:
+    """Return a name as that of a file, with a number if others have it (two genes of one name)."""
+    safe = re.sub(r"[^\w.+-]", "_", name)
+    names = chain([safe], (f"{safe}.{i}" for i in count(2)))
+    return next(each for each in names if each not in taken)

@@ -12,6 +12,7 @@ from torch import nn
 
 from mfdvep.errors import InputError
 from mfdvep.expression.contributions import contributions
+from mfdvep.expression.explain_folder import write_explained
 from mfdvep.expression.explaining import choose_cells, explain, find_genes
 from mfdvep.expression.genes import Tss
 from mfdvep.expression.model import ExpressionModel
@@ -184,3 +185,11 @@ def test_a_split_of_few_genes_is_refused(model, profiles):
 def test_bins_are_counted_from_the_start_site():
     first, end = bin_edges()
     assert (first[50], end[50], first[0], end[99]) == (0, 100, -5000, 5000)
+
+
+def test_no_figure_takes_the_file_of_another(model, profiles, tmp_path):
+    found = explain(model, profiles, genes=[], most=20, n_steps=8)
+    named = [replace(of, cell=cell) for of, cell in zip(found.roles, ("a/b", "a_b"), strict=True)]
+    write_explained(replace(found, roles=named), tmp_path / "out", about={})
+    figures = {path.name for path in (tmp_path / "out").glob("*.png")}
+    assert figures == {"latents.a_b.png", "latents.a_b.2.png"}
