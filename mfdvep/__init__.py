@@ -23,6 +23,7 @@ _PUBLIC = {
     "EnrichOptions": "mfdvep.enrichment.preparing",
     "Enrichment": "mfdvep.enrichment.results",
     "Explanation": "mfdvep.interpret.explanation.explaining",
+    "ExpressionModel": "mfdvep.expression.model",
     "FeatureStore": "mfdvep.scoring.store_file",
     "Features": "mfdvep.model.mfd",
     "Genome": "mfdvep.genomics.genome",
@@ -42,6 +43,7 @@ _PUBLIC = {
     "burden": "mfdvep.cohort.running",
     "enrich": "mfdvep.enrichment.engine",
     "explain": "mfdvep.interpret.explanation.explaining",
+    "load_expression_model": "mfdvep.expression.model",
     "load_model": "mfdvep.model.checkpoint",
     "mutate": "mfdvep.interpret.mutagenesis",
     "parse_targets": "mfdvep.interpret.targets",
@@ -50,6 +52,7 @@ _PUBLIC = {
     "read_calibration": "mfdvep.scoring.calibration_file",
     "read_effects": "mfdvep.scoring.matrix",
     "read_features": "mfdvep.interpret.features.feature_file",
+    "read_profiles": "mfdvep.expression.profiles",
     "score_vcf": "mfdvep.scoring.pipeline",
     "write_features": "mfdvep.interpret.features.extraction",
 }
