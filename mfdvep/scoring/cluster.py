@@ -253,5 +253,7 @@ def _as_signalled() -> Iterator[None]:
 
 
 def _first_sentence(error: BaseException) -> str:
-    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    # Ray's client ends the first line with a colon, and says on the next what it is
+    lines = str(error).strip().replace(":\n", ": ").splitlines()
+    text = (lines or [type(error).__name__])[0]
     return text.partition(". ")[0].rstrip(".")[:200]

@@ -27,6 +27,7 @@ OPTIONS = [
     "-f", "g.fa", "-m", "model", "--shifts", "1", "--strand", "forward", "--no-version",
     "--threads", "1",
 ]  # fmt: skip
+NOT_BEGUN = "Initialization failure from server"
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,7 @@ def environment() -> Iterator[dict[str, str]]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": "a" * 32,
         "OMP_NUM_THREADS": "1",
+        "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "10",  # see `reached`
     }
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -91,8 +93,24 @@ def score(folder: Path, environment: dict[str, str], where: str, *more: str) -> 
         [sys.executable, "-m", "mfdvep", *args, "--stats", f"{where}/o.stats.json"],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+    if NOT_BEGUN in done.stderr:
+        raise ConnectionError(done.stderr)
     assert done.returncode == 0, done.stderr
     return {"said": done.stderr, **json.loads((folder / where / "o.stats.json").read_text())}
+
+
+def reached(folder: Path, environment: dict[str, str], where: str, *more: str) -> dict:
+    """Return as `score`, again where Ray's proxy cannot reach the server that it began.
+
+    Ray 2.60 forks it beside threads of gRPC, after which it hears nothing one time in three.
+    """
+    for attempt in range(6):
+        try:
+            return score(folder, environment, where, *more)
+        except ConnectionError as error:
+            said = str(error)
+            (folder / where).rename(folder / f"{where}.{attempt}")
+    pytest.skip(f"Ray did not begin its server for clients: {said}")
 
 
 @pytest.mark.parametrize("way", ["auto", "client"])
@@ -102,7 +120,7 @@ def test_a_cluster_that_runs(folder, environment, client_port, way):
         score(folder, environment, "here")
     address = [] if way == "auto" else [f"ray://127.0.0.1:{client_port}"]
     assert os.cpu_count() != N_CPUS
-    record = score(folder, environment, way, "--ray", *address)
+    record = reached(folder, environment, way, "--ray", *address)
     assert record["records"] == N_CHUNKS * PER_CHUNK
     expected = (folder / "here" / "o.vcf.gz").read_bytes()
     assert (folder / way / "o.vcf.gz").read_bytes() == expected
