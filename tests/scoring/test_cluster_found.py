@@ -43,7 +43,6 @@ def environment() -> Iterator[dict[str, str]]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": "a" * 32,
         "OMP_NUM_THREADS": "1",
-        "RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "10",  # see `reached`
     }
     shutil.rmtree(folder, ignore_errors=True)
 
