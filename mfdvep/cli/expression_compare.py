@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mfdvep.cli.parameters import comma_list
 from mfdvep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -42,10 +43,13 @@ class _Sizes(click.ParamType):
               help="Training genes.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True,
               help="How many: each draws training genes, autoencoder and heads.")  # fmt: skip
-@click.option("--models", metavar="A,B", help="Comma list; default: all. See the table's column.")
+@click.option("--models", metavar="A,B", default="", callback=comma_list,
+              help="Comma list; default: all. See the table's column.")  # fmt: skip
 @click.option("--settings", metavar="A,B", default="one,all,others", show_default=True,
+              callback=comma_list,
               help="Trained on the cell itself, on all cells, on the others.")  # fmt: skip
-@click.option("--cells", metavar="A,B", help="Cells of the profiles; default: all.")
+@click.option("--cells", metavar="A,B", default="", callback=comma_list,
+              help="Cells of the profiles; default: all.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(min=1), help="Of the autoencoder.")
 @click.option("--head-epochs", type=click.IntRange(min=1), help="Of heads and networks.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: all cores.")
@@ -55,9 +59,9 @@ def expression_compare(
     output: Path,
     sizes: tuple[int | None, ...],
     seeds: int,
-    models: str | None,
-    settings: str,
-    cells: str | None,
+    models: tuple[str, ...],
+    settings: tuple[str, ...],
+    cells: tuple[str, ...],
     epochs: int | None,
     head_epochs: int | None,
     threads: int | None,
@@ -94,13 +98,13 @@ def expression_compare(
         torch.set_num_threads(threads)
     data = read_profiles(profiles)
     if cells:
-        data = of_cells(data, _names(cells))
+        data = of_cells(data, cells)
     given = {"epochs": epochs, "head_epochs": head_epochs}
     plan = Plan(
-        models=chosen(_names(models) if models else tuple(CONTENDERS), CONTENDERS, "model"),
+        models=chosen(models or tuple(CONTENDERS), CONTENDERS, "model"),
         sizes=sizes,
         seeds=tuple(range(1, seeds + 1)),
-        settings=chosen(_names(settings), SETTINGS, "setting"),
+        settings=chosen(settings, SETTINGS, "setting"),
         options=TrainOptions(**{k: v for k, v in given.items() if v is not None}),
     )
     digest = sha256(profiles)
@@ -116,10 +120,6 @@ def expression_compare(
     if not quiet:
         for line in _lines(comparison):
             click.echo(line, err=True)
-
-
-def _names(value: str) -> tuple[str, ...]:
-    return tuple(filter(None, (name.strip() for name in value.split(","))))
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:

@@ -10,15 +10,11 @@ import click
 from click.core import ParameterSource
 
 from mfdvep.cli.command import as_typed
+from mfdvep.cli.parameters import comma_list
 from mfdvep.cli.progress import progress_bar
 
 _PATH = click.Path(path_type=Path)
 _OF_ARCHIVE = {"max_n", "test", "validation", "exclude", "force"}
-
-
-def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    """Return the names of a comma list."""
-    return tuple(filter(None, (name.strip() for name in value.split(","))))
 
 
 @click.command()
@@ -33,14 +29,16 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     help="Genome: indexed FASTA, plain or bgzip.",
 )
 @click.option("-o", "--output", type=_PATH, required=True, help="Folder to write.")
-@click.option("--test", default="", callback=_names, help="Contigs for testing, comma list.")
+@click.option("--test", default="", callback=comma_list, help="Contigs for testing, comma list.")
 @click.option(
     "--validation",
     default="",
-    callback=_names,
+    callback=comma_list,
     help="Contigs for validation, comma list; the rest is for training.",
 )
-@click.option("--exclude", default="", callback=_names, help="Contigs to leave out, comma list.")
+@click.option(
+    "--exclude", default="", callback=comma_list, help="Contigs to leave out, comma list."
+)
 @click.option(
     "--min-peaks",
     type=int,
