@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -166,13 +166,13 @@ class VcfOutput:
         return OutputError(f"{self._path}: cannot be written: {reason}")
 
 
-def index_ending(path: str | AnyPath, *, longest: int) -> str:
+def index_ending(path: str | AnyPath, contigs: Mapping[str, int | None]) -> str:
     """Return the ending of the index of an output: .tbi, or .csi for a BCF or a long contig.
 
     Parameters
     ----------
-    longest
-        Length of the longest contig that the header declares, in bases.
+    contigs
+        That the header declares, with their lengths in bases, None where none is declared.
 
     Raises
     ------
@@ -182,6 +182,7 @@ def index_ending(path: str | AnyPath, *, longest: int) -> str:
     form = output_form(path)
     if str(path) == "-" or form == ".vcf":
         raise OutputError(f"{path}: only bgzip and BCF have an index; give -o NAME.vcf.gz")
+    longest = max((length or 0 for length in contigs.values()), default=0)
     return ".csi" if form == ".bcf" or longest >= _TBI_MAX else ".tbi"
 
 

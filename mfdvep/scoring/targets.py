@@ -76,9 +76,7 @@ class Targets:
         output_form(output)
         files: dict[str, AnyPath] = {} if str(vcf) == "-" else {"vcf": output}
         if index:
-            longest = max((length or 0 for length in contigs.values()), default=0)
-            ending = index_ending(output, longest=longest)
-            files["index"] = output.with_name(f"{output.name}{ending}")
+            files["index"] = output.with_name(f"{output.name}{index_ending(output, contigs)}")
         files |= {use: located(path) for use, path in tables.items() if path is not None}
         if stats is not None:
             record = located(stats)

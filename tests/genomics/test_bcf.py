@@ -381,7 +381,7 @@ def test_the_index_of_a_bcf_finds_what_a_scan_finds(tmp_path):
     records = many(600)
     out = annotate(write_vcf(tmp_path / "in.bcf", records), tmp_path / "out.bcf",
                    [[("MFD_STATUS", "OK")]] * 600, parts=7)  # fmt: skip
-    write_index(out, tmp_path / "out.bcf.csi", ending=index_ending(out, longest=4000), bcf=True)
+    write_index(out, tmp_path / "out.bcf.csi", ending=index_ending(out, {"c": 4000}), bcf=True)
     with pysam.VariantFile(str(out)) as file:
         found = [record.pos for record in file.fetch("chr1", 899, 1000)]
     assert found == list(range(900, 1001, 2))

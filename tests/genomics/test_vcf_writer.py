@@ -129,7 +129,7 @@ def at(*positions: int, chrom: str = "chr1") -> list[str]:
 def test_an_index_answers_a_query(tmp_path, name, longest):
     path = tmp_path / name
     annotate(path, at(*range(1, 5000)))
-    ending = index_ending(path, longest=longest)
+    ending = index_ending(path, {"c": 9, "d": longest, "e": None})
     assert ending == (".csi" if name == "o.bcf" or longest > 10**5 else ".tbi")
     write_index(path, tmp_path / f"{name}{ending}", ending=ending, bcf=name == "o.bcf")
     assert {p.name for p in tmp_path.iterdir()} == {name, f"{name}{ending}"}
@@ -155,7 +155,7 @@ def test_unsorted_records_have_no_index(tmp_path):
 @pytest.mark.parametrize("name", ["o.vcf", "-"])
 def test_text_has_no_index(name):
     with pytest.raises(OutputError, match="only bgzip and BCF have an index"):
-        index_ending(name, longest=1)
+        index_ending(name, {"c": 1})
 
 
 def open_records(path):

@@ -94,7 +94,7 @@ def check_target(
     if index:
         if path.name.endswith(_PARQUET):
             raise OutputError(f"{path}: Parquet has no index; leave out --write-index")
-        outputs["index"] = f"{path}{index_ending(path, longest=0)}"
+        outputs["index"] = f"{path}{index_ending(path, {})}"
     check_outputs(outputs, inputs, force=force)
 
 
@@ -121,8 +121,7 @@ def publish(found: LabelledSet, path: Path, *, made_by: str, index: bool = False
     used = {name for variant in variants for name in variant.values}
     columns = ["label", *(name for name in COLUMNS if name in used)]
     about = [f"{made_by} {mfdvep.__version__}", *found.rules, *map(str, found.counts)]
-    longest = max((length or 0 for length in contigs.values()), default=0)
-    ending = index_ending(path, longest=longest) if index else ""
+    ending = index_ending(path, contigs) if index else ""
     targets = [path, *([Path(f"{path}{ending}")] if index else [])]
     with Parts(*targets) as parts:
         if path.name.endswith(_PARQUET):

@@ -139,8 +139,7 @@ def score_expression(
         reader = stack.enter_context(open_vcf(vcf, regions=regions))
         indexed = None
         if index:
-            longest = max((length or 0 for length in reader.contigs.values()), default=0)
-            indexed = Path(f"{output}{index_ending(output, longest=longest)}")
+            indexed = Path(f"{output}{index_ending(output, reader.contigs)}")
         windows = AlleleWindows(effects.genome, strand=effects.strand)
         records = check_reference(reader, windows, vcf)
         if index:
